@@ -17,7 +17,6 @@ from anchorwatch.warehouse.rows import lock
 from anchorwatch.warehouse.schema import TYPES, relation
 
 _NOT_NEGATIVE = ("input_tokens", "output_tokens", "api_calls", "cost_usd", "latency_ms", "first_token_ms")
-_COMPUTED = ("hour_of_day",)
 Expression = sa.ColumnElement[Any]
 _INFINITY: Expression = sa.literal_column("'Infinity'::double precision", sa.Double)
 _NO_ATTRIBUTES: Expression = sa.literal_column("'{}'::jsonb", postgresql.JSONB)
@@ -42,7 +41,7 @@ def create_source_views(connection: sa.Connection, settings: Settings) -> None:
 
 
 def _fingerprint(settings: Settings) -> str:
-    parts = settings.model_dump_json(include={"source", "logging_policy", "segments", "prices"})
+    parts = settings.model_dump_json(include={"source", "logging_policy", "segments", "prices", "sampling"})
     return hashlib.sha256(parts.encode()).hexdigest()
 
 
@@ -66,7 +65,16 @@ def _requests(connection: sa.Connection, settings: Settings) -> sa.Select[Any]:
     clean["cost_usd"] = _priced(settings, clean)
     clean["attributes"] = _attributes(table, settings)
     clean["hour_of_day"] = sa.func.to_char(sa.func.timezone("UTC", clean["requested_at"]), "HH24")
+    clean["sampling_cell"] = _cell(clean, settings)
     return sa.select(*(clean[name].label(name) for name in relation("source_requests").column_names))
+
+
+def _cell(clean: dict[str, Expression], settings: Settings) -> Expression:
+    parts: list[Expression] = []
+    for name in settings.sampling.cells:
+        value = sa.cast(clean[name], sa.Text) if name in clean else clean["attributes"].op("->>")(name)
+        parts.append(sa.func.coalesce(value, "(none)"))
+    return sa.func.concat_ws(" | ", *parts) if parts else sa.literal("all")
 
 
 def _source_table(connection: sa.Connection, settings: Settings) -> sa.Table:
@@ -161,8 +169,8 @@ def _attributes(table: sa.Table, settings: Settings) -> Expression:
 
 
 def _segments(settings: Settings) -> sa.CompoundSelect[Any]:
-    names = (*relation("source_requests").column_names, *_COMPUTED)
-    requests = sa.table("source_requests", *(sa.column(name) for name in dict.fromkeys(names)))
+    names = relation("source_requests").column_names
+    requests = sa.table("source_requests", *(sa.column(name) for name in names))
     parts = [_segment(requests, "all", sa.literal("all"))]
     for segment in settings.segments:
         if segment.source in names:

@@ -1,0 +1,21 @@
+"""The identity of a judge request: equal keys, equal question, so the answer is paid once."""
+
+import hashlib
+import json
+
+from anchorwatch.settings.model import JudgeSettings
+from evaluators import JudgeRequest
+
+
+def cache_key(settings: JudgeSettings, request: JudgeRequest) -> str:
+    """Hash the judge model, its parameters, the rubric version and the exact messages."""
+    identity = {
+        "model": settings.model,
+        "temperature": settings.temperature,
+        "seed": settings.seed,
+        "rubric_version": request.rubric_version,
+        "schema": request.schema,
+        "messages": request.messages,
+    }
+    text = json.dumps(identity, sort_keys=True, ensure_ascii=False)
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()

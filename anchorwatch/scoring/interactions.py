@@ -1,0 +1,62 @@
+"""Rows of the warehouse as interactions, streamed so that memory does not grow with the day."""
+
+import json
+from collections.abc import Iterator
+from datetime import date
+from typing import Any
+
+import sqlalchemy as sa
+
+from anchorwatch.warehouse import query
+from anchorwatch.warehouse.days import day_window
+from evaluators import Interaction
+
+ROWS_AT_ONCE = 1000
+
+
+def logged_interactions(connection: sa.Connection, run_id: str, run_date: date) -> Iterator[Interaction]:
+    """Yield every logged row of the run's ledger, in the order of the keyed hash."""
+    arguments = {"run_id": run_id, "run_date": run_date, **day_window(run_date)}
+    yield from _stream(connection, query("evaluations", "logged"), arguments)
+
+
+def chosen_interactions(
+    connection: sa.Connection, run_id: str, run_date: date, shard: int, shards: int
+) -> Iterator[Interaction]:
+    """Yield the rows one shard has to judge, in the order of the keyed hash."""
+    arguments = {"run_id": run_id, "run_date": run_date, "shard": shard, "shards": shards, **day_window(run_date)}
+    yield from _stream(connection, query("evaluations", "chosen"), arguments)
+
+
+def _stream(connection: sa.Connection, statement: sa.TextClause, arguments: dict[str, Any]) -> Iterator[Interaction]:
+    streaming = connection.execution_options(yield_per=ROWS_AT_ONCE)
+    for row in streaming.execute(statement, arguments):
+        yield Interaction(
+            request_id=row.request_id,
+            prompt=row.prompt or "",
+            response=row.response or "",
+            context=_passages(row.context),
+            ground_truth=row.ground_truth,
+            finish_reason=row.finish_reason,
+            query_type=row.query_type,
+            status=row.status or "error",
+        )
+
+
+def _passages(context: str | None) -> tuple[str, ...]:
+    """Read the context: a JSON array of passages (texts, or objects with a text), or one text."""
+    if not context or not context.strip():
+        return ()
+    if context.lstrip().startswith("["):
+        try:
+            passages = json.loads(context)
+        except (ValueError, RecursionError):
+            return (context,)
+        return tuple(text for passage in passages if (text := _passage_text(passage)))
+    return (context,)
+
+
+def _passage_text(passage: Any) -> str:
+    if isinstance(passage, dict):
+        passage = next((passage[key] for key in ("text", "content", "document.content") if key in passage), passage)
+    return passage if isinstance(passage, str) else json.dumps(passage, ensure_ascii=False)
