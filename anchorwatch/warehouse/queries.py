@@ -1,7 +1,8 @@
-"""Reads the SQL files of `sql/`; parameters are bound, never pasted in."""
+"""Reads the SQL files of `sql/`. Jinja shares formulas between them; values are bound, never pasted in."""
 
 from functools import cache
 
+import jinja2
 import sqlalchemy as sa
 
 from anchorwatch.settings.paths import bundled
@@ -10,4 +11,10 @@ from anchorwatch.settings.paths import bundled
 @cache
 def query(relation: str, name: str = "query") -> sa.TextClause:
     """Return the statement in `sql/<relation>/<name>.sql`."""
-    return sa.text((bundled("sql") / relation / f"{name}.sql").read_text(encoding="utf-8"))
+    return sa.text(_templates().get_template(f"{relation}/{name}.sql").render())
+
+
+@cache
+def _templates() -> jinja2.Environment:
+    # The templates are our own files and take no values, so nothing here needs escaping.
+    return jinja2.Environment(loader=jinja2.FileSystemLoader(bundled("sql")), undefined=jinja2.StrictUndefined)

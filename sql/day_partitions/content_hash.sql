@@ -1,0 +1,15 @@
+-- query     hash of one day's daily_metrics and latency_histogram
+-- grain     one row
+-- params    :run_date DATE
+--
+-- Rows are hashed one by one and summed, so their order does not matter.
+SELECT
+    COALESCE(SUM(CAST(('x' || SUBSTR(MD5(line), 1, 15)) AS BIT(60)) :: BIGINT), 0) AS content_hash
+FROM (
+    SELECT CONCAT_WS('|', metric, segment_name, segment_value, epoch, n, sum_weights, weighted_sum,
+        squared_weighted_squares, value, ci_low, ci_high) AS line
+    FROM daily_metrics WHERE run_date = :run_date
+    UNION ALL
+    SELECT CONCAT_WS('|', 'bucket', segment_name, segment_value, bucket, n, sum_weights)
+    FROM latency_histogram WHERE run_date = :run_date
+) AS lines
