@@ -10,7 +10,7 @@ from anchorwatch.errors import TransientError
 from anchorwatch.settings import Settings
 from anchorwatch.warehouse import query
 from anchorwatch.warehouse.days import day_window
-from anchorwatch.warehouse.rows import lock
+from anchorwatch.warehouse.rows import lock, plan_for_fresh_rows
 
 _PARTITIONS = ("samples", "evaluations", "daily_metrics", "latency_histogram")
 _STALE_DAYS = 7
@@ -33,6 +33,7 @@ def publish_day(connection: sa.Connection, settings: Settings, run_id: str, run_
         TransientError: The run's ledger is gone, so the run has to start the day again.
     """
     lock(connection, f"day.{run_date.isoformat()}")
+    plan_for_fresh_rows(connection)
     key = {"run_id": run_id, "run_date": run_date}
     if has_data:
         _require_ledger(connection, key)
@@ -60,9 +61,6 @@ def _delete(table: str) -> sa.Delete:
 
 def _compute(connection: sa.Connection, settings: Settings, run_date: date) -> None:
     window: dict[str, Any] = {"run_date": run_date, **day_window(run_date)}
-    # The partitions were written a moment ago and have no statistics yet: the planner takes them for
-    # empty and loops over them row by row (3.6 s instead of 0.4 s for a day of 2,200 rows).
-    connection.exec_driver_sql("SET LOCAL enable_nestloop = off")
     connection.exec_driver_sql("DROP TABLE IF EXISTS day_segments")
     connection.execute(query("daily_metrics", "segments"), window | {"max_values": settings.max_segment_values})
     connection.exec_driver_sql("ANALYZE day_segments")

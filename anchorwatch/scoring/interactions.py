@@ -9,6 +9,7 @@ import sqlalchemy as sa
 
 from anchorwatch.warehouse import query
 from anchorwatch.warehouse.days import day_window
+from anchorwatch.warehouse.rows import plan_for_fresh_rows
 from evaluators import Interaction
 
 ROWS_AT_ONCE = 1000
@@ -29,6 +30,7 @@ def chosen_interactions(
 
 
 def _stream(connection: sa.Connection, statement: sa.TextClause, arguments: dict[str, Any]) -> Iterator[Interaction]:
+    plan_for_fresh_rows(connection)
     streaming = connection.execution_options(yield_per=ROWS_AT_ONCE)
     for row in streaming.execute(statement, arguments):
         yield Interaction(

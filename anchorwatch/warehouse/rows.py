@@ -25,3 +25,12 @@ def copy_rows(connection: sa.Connection, table: str, columns: Sequence[str], row
 def lock(connection: sa.Connection, name: str) -> None:
     """Take a named advisory lock until the transaction ends."""
     connection.execute(sa.text("SELECT pg_advisory_xact_lock(hashtext(:name))"), {"name": f"anchorwatch.{name}"})
+
+
+def plan_for_fresh_rows(connection: sa.Connection) -> None:
+    """Tell the planner, for this transaction, not to loop over rows that have no statistics yet.
+
+    Rows written a moment ago look like an empty table, and a nested loop over them is quadratic
+    (3.5 s instead of 0.6 s for a day of 2,200 rows).
+    """
+    connection.exec_driver_sql("SET LOCAL enable_nestloop = off")
