@@ -1,0 +1,109 @@
+"""The gate itself: run the checks, keep their results, stop the day when it must be stopped."""
+
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from pathlib import Path
+
+import sqlalchemy as sa
+
+from anchorwatch.errors import QualityGateFailed
+from anchorwatch.quality_gate.checks import Check, earlier_days, log_checks, result_checks
+from anchorwatch.quality_gate.expectations import CheckResult, run_checks
+from anchorwatch.settings import Settings, home
+from anchorwatch.warehouse import connect, query
+from anchorwatch.warehouse.days import day_window
+
+RUNBOOK = "docs/runbooks/quality_gate_failed.md"
+
+
+@dataclass(frozen=True, slots=True)
+class GateOutcome:
+    """What a gate found: rows checked (0 is an empty day), and the warnings that did not stop it."""
+
+    rows: int
+    warnings: list[str]
+
+
+def check_logs(engine: sa.Engine, settings: Settings, run_id: str, run_date: date) -> GateOutcome:
+    """Check the day's logs; an empty day is no failure.
+
+    Raises:
+        QualityGateFailed: The logs are not fit to be judged; the message says what and how many rows.
+    """
+    window = day_window(run_date)
+    with connect(engine) as connection:
+        counted = sa.text(
+            "SELECT COUNT(*) FROM source_requests WHERE requested_at >= :day_start AND requested_at < :day_end"
+        )
+        rows = int(connection.execute(counted, window).scalar_one())
+        if rows == 0:
+            return GateOutcome(0, [f"{run_date}: no logs; the day is stored as no_data"])
+        earlier = earlier_days(connection, run_date)
+    # Literals, because Great Expectations takes a query without parameters; both are made from a date.
+    select = (
+        "SELECT request_id, status, model, log_probability, latency_ms, cost_usd, output_tokens, "  # noqa: S608
+        "NULLIF(LENGTH(prompt), 0) AS prompt_chars, CAST(hour_of_day AS INTEGER) AS hour FROM source_requests "
+        f"WHERE requested_at >= '{window['day_start'].isoformat()}' AND requested_at < '{window['day_end'].isoformat()}'"
+    )
+    return _run(engine, "logs", select, run_id, run_date, log_checks(settings, earlier), rows)
+
+
+def check_results(engine: sa.Engine, settings: Settings, run_id: str, run_date: date, rows: int) -> GateOutcome:
+    """Check a run's ledger and scores before they become the day's.
+
+    Raises:
+        QualityGateFailed: Too many rows are unscored, or the ledger does not add up.
+    """
+    select = query("gate_results", "results").bindparams(run_id=run_id, run_date=run_date)
+    # Great Expectations wants a query that begins with SELECT; ours begins with its header.
+    literal = f"SELECT * FROM ({select.compile(engine, compile_kwargs={'literal_binds': True})}) AS results"
+    return _run(engine, "results", literal, run_id, run_date, result_checks(settings, rows), rows)
+
+
+def _run(
+    engine: sa.Engine, gate: str, select: str, run_id: str, run_date: date, checks: list[Check], rows: int
+) -> GateOutcome:
+    docs = data_docs(gate, run_date)
+    # As in plan_for_fresh_rows: the results were written a moment ago and have no statistics.
+    url = engine.url.update_query_dict({"options": "-c timezone=UTC -c enable_nestloop=off"})
+    results = run_checks(url.render_as_string(hide_password=False), select, checks, f"{gate}_{run_date}", docs)
+    _store(engine, gate, run_id, run_date, results)
+    broken = [result for result in results if not result.success]
+    if failures := [result for result in broken if result.check.level == "fail"]:
+        what = "; ".join(result.detail for result in failures)
+        effect = "nothing was judged" if gate == "logs" else "no result was published"
+        raise QualityGateFailed(
+            f"quality gate '{gate}' failed for {run_date}: {what}. {rows} rows, {effect}. "
+            f"Runbook: {RUNBOOK}; details: {docs / 'index.html'}"
+        )
+    return GateOutcome(rows, [result.detail for result in broken])
+
+
+def data_docs(gate: str, run_date: date) -> Path:
+    """Return the folder of a day's Data Docs; a folder a day, so that parallel runs do not collide."""
+    return home() / "data_docs" / gate / run_date.isoformat()
+
+
+def _store(engine: sa.Engine, gate: str, run_id: str, run_date: date, results: list[CheckResult]) -> None:
+    key = {"run_id": run_id, "run_date": run_date, "gate": gate}
+    rows = [
+        key
+        | {
+            "expectation": f"{result.check.kind} ({result.check.level})",
+            "column_name": result.check.column or "(table)",
+            "severity": result.check.level,
+            "success": result.success,
+            "n_rows": result.n_rows,
+            "n_unexpected": result.n_unexpected,
+            "detail": result.detail,
+            "checked_at": datetime.now(UTC),
+        }
+        for result in results
+    ]
+    names = list(rows[0])
+    table = sa.table("gate_results", *(sa.column(name) for name in names))
+    with connect(engine) as connection:
+        connection.execute(
+            sa.text("DELETE FROM gate_results WHERE run_id = :run_id AND run_date = :run_date AND gate = :gate"), key
+        )
+        connection.execute(sa.insert(table), rows)

@@ -1,0 +1,25 @@
+-- query     what the gate on results looks at
+-- grain     one row of the run's ledger
+-- reads     work_samples, work_evaluations
+-- params    :run_id TEXT, :run_date DATE
+SELECT
+    s.request_id,
+    e.lowest_value,
+    e.highest_value,
+    COALESCE(
+        SUM(CASE WHEN s.is_selected AND e.quality IS NULL THEN 1.0 ELSE 0.0 END) OVER ()
+        / NULLIF(SUM(CASE WHEN s.is_selected THEN 1 ELSE 0 END) OVER (), 0),
+        0
+    ) AS unscored_rate
+FROM work_samples AS s
+LEFT JOIN (
+    SELECT
+        request_id,
+        MIN(value) AS lowest_value,
+        MAX(value) AS highest_value,
+        MAX(CASE WHEN evaluator = 'quality' THEN value END) AS quality
+    FROM work_evaluations
+    WHERE run_id = :run_id AND run_date = :run_date
+    GROUP BY request_id
+) AS e ON e.request_id = s.request_id
+WHERE s.run_id = :run_id AND s.run_date = :run_date
