@@ -1,0 +1,154 @@
+"""One night: every rule on every stream that has data in the last week."""
+
+import math
+from dataclasses import dataclass
+from datetime import date, timedelta
+
+from anchorwatch.drift.baseline import Baseline, Scale, make_baseline
+from anchorwatch.drift.change_point import first_day
+from anchorwatch.drift.evidence import Evidence, relative_change, weigh
+from anchorwatch.drift.findings import Finding, Firing
+from anchorwatch.drift.history import History, Series, Stream
+from anchorwatch.settings import Rule, RuleBook
+
+MIN_ROWS_A_DAY = 25
+"""Streams with fewer rows on a day are tested on 7 days."""
+NOT_WATCHED = frozenset({"hour_of_day"})
+
+Firings = dict[tuple[str, Stream], Firing]
+
+
+@dataclass(frozen=True, slots=True)
+class MetricKind:
+    """What drift has to know of a metric: its scale, and whether it is a percentile or a rate."""
+
+    is_relative: bool
+    is_quantile: bool
+    is_rate: bool
+
+    @property
+    def scale(self) -> Scale:
+        """Amounts are compared by factor, rates and scores by difference."""
+        return "log" if self.is_relative else "linear"
+
+
+@dataclass(slots=True)
+class _Tested:
+    rule: Rule
+    finding: Finding
+    baseline: Baseline
+    evidence: Evidence
+    daily: Series
+
+
+def test_night(
+    book: RuleBook, kinds: dict[str, MetricKind], history: History, day: date, before: Firings
+) -> tuple[list[Finding], list[tuple[Finding, Baseline]]]:
+    """Return the findings of a night and the baselines they were made with.
+
+    Args:
+        before: What was firing on the stored day before.
+    """
+    frozen = _frozen(before)
+    findings: list[Finding] = []
+    tested: list[_Tested] = []
+    for rule in book.rules:
+        for stream in _streams(history, rule, day):
+            finding = Finding(day, rule.id, stream, rule.severity)
+            findings.append(finding)
+            test = _test(rule, kinds[rule.metric], history, stream, finding, frozen.get(stream))
+            if test is not None:
+                tested.append(test)
+    families: dict[str, int] = {}
+    for test in tested:
+        families[test.rule.family] = families.get(test.rule.family, 0) + 1
+    for test in tested:
+        threshold = book.alpha / families[test.rule.family]
+        _decide(test, threshold, kinds[test.rule.metric], history, before)
+    return findings, [(test.finding, test.baseline) for test in tested]
+
+
+def _frozen(before: Firings) -> dict[Stream, date]:
+    """The first day of the change on each stream that any rule holds firing."""
+    frozen: dict[Stream, date] = {}
+    for (_, stream), firing in before.items():
+        frozen[stream] = min(frozen.get(stream, firing.first_day), firing.first_day)
+    return frozen
+
+
+def _streams(history: History, rule: Rule, day: date) -> list[Stream]:
+    at = history.index(day)
+    return sorted(
+        stream
+        for stream, series in history.rolling.items()
+        if stream.metric == rule.metric
+        and series.n[at] > 0
+        and stream.segment_value != "(none)"
+        and (stream.segment_name in rule.segments if rule.segments else stream.segment_name not in NOT_WATCHED)
+    )
+
+
+def _test(
+    rule: Rule, kind: MetricKind, history: History, stream: Stream, finding: Finding, frozen: date | None
+) -> _Tested | None:
+    daily, rolling, at = history.daily[stream], history.rolling[stream], history.index(finding.run_date)
+    one_day = rule.window_days == 1 and not kind.is_quantile and daily.n[at] >= MIN_ROWS_A_DAY
+    finding.tested_days = 1 if one_day else 7
+    current = daily if one_day else rolling
+    finding.n, finding.value = int(current.n[at]), float(current.value[at])
+    if daily.n[at] == 0:
+        finding.reason = "no rows on this day"
+        return None
+    if finding.n < rule.min_n:
+        finding.reason = f"{finding.n} rows under test, {rule.min_n} needed"
+        return None
+    frozen_at = history.index(frozen) if frozen is not None else None
+    baseline = make_baseline(
+        rule, daily, rolling, at, finding.tested_days, kind.scale, kind.is_quantile, kind.is_rate, frozen_at
+    )
+    if baseline is None or baseline.n < rule.min_n:
+        finding.reason = "fewer than 7 baseline days, or too few rows in them"
+        return None
+    value = _scaled(finding.value, kind.scale)
+    if value is None:
+        finding.reason = "the value is 0, which has no relative change"
+        return None
+    evidence = weigh(value, finding.n, baseline, is_rate=kind.is_rate)
+    return _Tested(rule, finding, baseline, evidence, daily)
+
+
+def _scaled(value: float, scale: Scale) -> float | None:
+    if scale == "linear":
+        return value
+    return math.log(value) if value > 0 else None
+
+
+def _decide(test: _Tested, threshold: float, kind: MetricKind, history: History, before: Firings) -> None:
+    finding, baseline, evidence = test.finding, test.baseline, test.evidence
+    scale = kind.scale
+    finding.baseline_value = math.exp(baseline.mean) if scale == "log" else baseline.mean
+    finding.baseline_n = int(baseline.n)
+    finding.change = relative_change(evidence.difference, baseline.mean, scale)
+    finding.ci_low, finding.ci_high = (relative_change(end, baseline.mean, scale) for end in evidence.ci)
+    finding.z, finding.p_value, finding.p_threshold = evidence.z, evidence.p_value, threshold
+    finding.status = "ok"
+    if evidence.p_value >= threshold or not _matters(test.rule, finding, evidence):
+        return
+    finding.status = "firing"
+    held = before.get((finding.rule_id, finding.stream))
+    if held is not None:
+        finding.first_day, finding.firing_since = held.first_day, held.since
+        return
+    at = history.index(finding.run_date)
+    start = first_day(test.daily, baseline, at, math.copysign(1, evidence.difference), scale)
+    finding.first_day = history.start + timedelta(days=start)
+    finding.firing_since = finding.run_date
+
+
+def _matters(rule: Rule, finding: Finding, evidence: Evidence) -> bool:
+    if rule.change is None:
+        return rule.direction == "both" or (evidence.difference > 0) == (rule.direction == "rise")
+    if finding.change is None:
+        # Against a baseline of 0 every rise is infinitely large, and there is nothing to fall to.
+        return rule.change > 0 and evidence.difference > 0
+    return finding.change <= rule.change if rule.change < 0 else finding.change >= rule.change

@@ -1,0 +1,42 @@
+"""A night without Airflow: the steps in this process, one after the other."""
+
+from collections.abc import Callable
+from datetime import date
+
+import sqlalchemy as sa
+
+from anchorwatch.judge_client import judge_endpoint
+from anchorwatch.settings import RuleBook, Settings
+from anchorwatch.steps import nightly
+from anchorwatch.steps.run import Run
+
+
+def run_day(
+    engine: sa.Engine,
+    settings: Settings,
+    book: RuleBook,
+    run: Run,
+    today: date,
+    progress: Callable[[str], None] = lambda step: None,
+) -> dict[str, int]:
+    """Run all steps of a day; alerts are written to the outbox and left for Airflow to send.
+
+    Raises:
+        AnchorwatchError: As the steps do.
+    """
+    progress("checking logs")
+    rows = nightly.open_day(engine, settings, book, run)
+    if rows:
+        progress("sampling")
+        shards = nightly.sample(engine, settings, run)
+        progress("evaluating")
+        nightly.evaluate(engine, settings, run)
+        if shards:
+            endpoint = judge_endpoint(settings.judge)
+            for shard in shards:
+                progress(f"judging, shard {shard + 1} of {len(shards)}")
+                nightly.judge(engine, settings, endpoint, run, shard, len(shards))
+    progress("summarising")
+    nightly.summarise(engine, settings, run, rows)
+    progress("detecting")
+    return nightly.detect(engine, settings, book, run, today)

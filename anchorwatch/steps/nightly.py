@@ -1,0 +1,118 @@
+"""The steps of a night, in order: open_day, sample, evaluate, judge, summarise, detect."""
+
+import math
+from collections.abc import Callable
+from datetime import date
+
+import sqlalchemy as sa
+
+from anchorwatch.judge_client import JudgeEndpoint
+from anchorwatch.settings import RuleBook, Settings
+from anchorwatch.steps.derive import derive
+from anchorwatch.steps.run import Run, finish_run, record_rows, recorded, start_run
+from anchorwatch.warehouse import connect
+from anchorwatch.warehouse.source_view import create_source_views
+
+MIN_ROWS_A_SHARD = 100
+
+
+def open_day(engine: sa.Engine, settings: Settings, book: RuleBook, run: Run) -> int:
+    """Check the day's logs; return how many rows there are, 0 for an empty day.
+
+    Raises:
+        QualityGateFailed: The logs are not fit to be judged.
+    """
+    from anchorwatch.quality_gate import check_logs
+
+    with connect(engine) as connection:
+        create_source_views(connection, settings)
+    start_run(engine, run, settings, book)
+    with recorded(engine, run):
+        outcome = check_logs(engine, settings, run.run_id, run.run_date)
+    for warning in outcome.warnings:
+        print(f"warning: {warning}", flush=True)
+    return outcome.rows
+
+
+def sample(engine: sa.Engine, settings: Settings, run: Run) -> list[int]:
+    """Draw the day's sample; return the shards the judge has to work on."""
+    from anchorwatch.sampling import draw_sample
+
+    with recorded(engine, run), connect(engine) as connection:
+        counts = draw_sample(connection, settings, run.run_id, run.run_date)
+    print(
+        f"{run.run_date}: {counts.logged} logged rows, {counts.selected} chosen for the judge"
+        + (f", {counts.over_budget} over budget" if counts.over_budget else ""),
+        flush=True,
+    )
+    return list(range(min(settings.judge.shards, math.ceil(counts.selected / MIN_ROWS_A_SHARD))))
+
+
+def evaluate(engine: sa.Engine, settings: Settings, run: Run) -> int:
+    """Run the deterministic evaluators over every logged row; return the number of scores."""
+    from anchorwatch.scoring import run_checks
+
+    with recorded(engine, run):
+        return run_checks(engine, settings, run.run_id, run.run_date)
+
+
+def judge(
+    engine: sa.Engine,
+    settings: Settings,
+    endpoint: JudgeEndpoint,
+    run: Run,
+    shard: int,
+    shards: int,
+    progress: Callable[[int], None] = lambda rows: None,
+) -> dict[str, int]:
+    """Judge one shard of the sample; return rows, calls paid, answers from the cache, rows unscored."""
+    from anchorwatch.scoring import judge_shard
+
+    with recorded(engine, run):
+        totals = judge_shard(engine, settings, endpoint, run.run_id, run.run_date, shard, shards, progress)
+    counts = {"rows": totals.rows, "paid": totals.paid, "cached": totals.cached, "unscored": totals.unscored}
+    print(f"{run.run_date} shard {shard}: {counts} {totals.reasons or ''}", flush=True)
+    return counts
+
+
+def summarise(engine: sa.Engine, settings: Settings, run: Run, rows: int) -> None:
+    """Check the results and publish the day: ledger, scores and metrics in one transaction.
+
+    Raises:
+        QualityGateFailed: Too many rows are unscored; nothing is published.
+    """
+    from anchorwatch.metrics import publish_day
+
+    with recorded(engine, run):
+        if rows:
+            from anchorwatch.quality_gate import check_results
+
+            check_results(engine, settings, run.run_id, run.run_date, rows)
+        with connect(engine) as connection:
+            counts = publish_day(connection, settings, run.run_id, run.run_date, has_data=rows > 0)
+            record_rows(connection, run, counts.rows_in, counts.rows_judged, counts.rows_unscored)
+
+
+def detect(engine: sa.Engine, settings: Settings, book: RuleBook, run: Run, today: date) -> dict[str, int]:
+    """Bring the derived tables up to date, put alerts into the outbox, close the run.
+
+    Returns:
+        days derived, alerts pending and suppressed.
+    """
+    from anchorwatch.alerting import queue_alerts
+    from anchorwatch.metrics import METRICS
+
+    with recorded(engine, run):
+        days = derive(engine, book)
+        with connect(engine) as connection:
+            queued = queue_alerts(
+                connection,
+                settings,
+                run_id=run.run_id,
+                run_date=run.run_date,
+                is_backfill=run.run_type == "backfill",
+                today=today,
+                evaluators={metric.name: metric.evaluator for metric in METRICS.values()},
+            )
+        finish_run(engine, run)
+    return {"days_derived": len(days), "alerts_pending": queued.pending, "alerts_suppressed": queued.suppressed}
