@@ -66,7 +66,10 @@ def grounding() -> EvaluatorFn:
         kinds = ", ".join(sorted({fact.kind for fact in missing}))
         spans = tuple(Span("response", fact.start, fact.end) for fact in missing[:20])
         return Score(
-            1 - len(missing) / len(told), "unsupported", f"{len(missing)} of {len(told)} not given: {kinds}", spans=spans
+            1 - len(missing) / len(told),
+            "unsupported",
+            f"{len(missing)} of {len(told)} not given: {kinds}",
+            spans=spans,
         )
 
     return score
@@ -93,7 +96,9 @@ def _facts(text: str) -> Iterator[_Fact]:
     for found in _NUMBER.finditer(text):
         digits = found.group().replace(",", "").lstrip("+")
         decimals = len(digits.partition(".")[2])
-        yield _Fact("number", f"{float(digits):g}" if len(digits) < 16 else digits, decimals, found.start(), found.end())
+        yield _Fact(
+            "number", f"{float(digits):g}" if len(digits) < 16 else digits, decimals, found.start(), found.end()
+        )
 
 
 def _iso(found: re.Match[str]) -> str:

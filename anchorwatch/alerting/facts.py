@@ -67,9 +67,14 @@ def new_facts(connection: sa.Connection, run_date: date, evaluators: dict[str, s
 
 
 def _fact(connection: sa.Connection, row: Any, run_date: date, evaluator: str | None) -> Fact:
-    around = {"start": row.first_day - timedelta(days=COINCIDES_DAYS), "end": row.first_day + timedelta(days=COINCIDES_DAYS)}
+    around = {
+        "start": row.first_day - timedelta(days=COINCIDES_DAYS),
+        "end": row.first_day + timedelta(days=COINCIDES_DAYS),
+    }
     events = connection.execute(
-        sa.text("SELECT kind, value, run_date FROM change_events WHERE run_date BETWEEN :start AND :end ORDER BY 3, 1, 2"),
+        sa.text(
+            "SELECT kind, value, run_date FROM change_events WHERE run_date BETWEEN :start AND :end ORDER BY 3, 1, 2"
+        ),
         around,
     )
     arguments = {

@@ -15,6 +15,4 @@ def check_rules(book: RuleBook, settings: Settings, metrics: set[str]) -> None:
         if rule.metric not in metrics:
             raise ConfigError(f"rule '{rule.id}': no metric '{rule.metric}'; there are {', '.join(sorted(metrics))}")
         if unknown := sorted(set(rule.segments) - segments):
-            raise ConfigError(
-                f"rule '{rule.id}': no segment '{unknown[0]}'; there are {', '.join(sorted(segments))}"
-            )
+            raise ConfigError(f"rule '{rule.id}': no segment '{unknown[0]}'; there are {', '.join(sorted(segments))}")

@@ -36,7 +36,14 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Firing:
-    """What yesterday's finding hands on while a rule keeps firing."""
+    """What earlier findings hand on while a rule keeps firing on a stream.
+
+    Attributes:
+        first_day: Estimated first day of the change.
+        since: First day the rule fired.
+        last_fired: Last day the rule fired; a pause shorter than the cooldown is no recovery.
+    """
 
     first_day: date
     since: date
+    last_fired: date

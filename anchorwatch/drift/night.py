@@ -13,6 +13,8 @@ from anchorwatch.settings import Rule, RuleBook
 
 MIN_ROWS_A_DAY = 25
 """Streams with fewer rows on a day are tested on 7 days."""
+COOLDOWN_DAYS = 7
+"""A rule that fires again on a stream within these days continues, and does not alert again."""
 NOT_WATCHED = frozenset({"hour_of_day"})
 
 Firings = dict[tuple[str, Stream], Firing]
@@ -47,7 +49,7 @@ def test_night(
     """Return the findings of a night and the baselines they were made with.
 
     Args:
-        before: What was firing on the stored day before.
+        before: What fired within the cooldown.
     """
     frozen = _frozen(before)
     findings: list[Finding] = []

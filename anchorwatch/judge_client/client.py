@@ -110,9 +110,13 @@ class OpenAIJudge:
         code = error.status_code
         where = self.endpoint.name
         if code in (401, 403):
-            return ConfigError(f"{where} refused the judge's API key ({code}): check OPENAI_API_KEY or anchorwatch_judge")
+            return ConfigError(
+                f"{where} refused the judge's API key ({code}): check OPENAI_API_KEY or anchorwatch_judge"
+            )
         if code == 404:
-            return ConfigError(f"{where} has no model '{self._settings.model}' or no chat completions (404): check judge")
+            return ConfigError(
+                f"{where} has no model '{self._settings.model}' or no chat completions (404): check judge"
+            )
         if code == 429 or code >= 500:
             return EndpointDown(f"HTTP {code}")
         return RowUnscored(f"judge_rejected_request_{code}")

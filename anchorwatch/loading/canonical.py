@@ -13,7 +13,9 @@ from anchorwatch.settings.mapping import ColumnMap, Mapping
 from anchorwatch.warehouse.schema import relation
 
 CANONICAL = tuple(
-    column for column in relation("llm_requests").columns if column.name not in ("attributes", "content_hash", "loaded_at")
+    column
+    for column in relation("llm_requests").columns
+    if column.name not in ("attributes", "content_hash", "loaded_at")
 )
 _NOT_NEGATIVE = frozenset({"input_tokens", "output_tokens", "api_calls", "cost_usd", "latency_ms", "first_token_ms"})
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")

@@ -116,7 +116,9 @@ def _checked(mapping: Mapping | None, chunk: list[Row], path: Path) -> Mapping:
             )
     missing = [name for name in ("request_id", "requested_at") if name not in mapping.columns]
     if missing and there:
-        raise ConfigError(f"mapping: {' and '.join(missing)} must be mapped; {path.name} has {', '.join(sorted(there))}")
+        raise ConfigError(
+            f"mapping: {' and '.join(missing)} must be mapped; {path.name} has {', '.join(sorted(there))}"
+        )
     return mapping
 
 
@@ -135,9 +137,7 @@ def _convert(
     return rows, rejects
 
 
-def _store(
-    engine: sa.Engine, rows: list[tuple[int, CanonicalRow]], counts: LoadCounts, now: datetime
-) -> list[_Reject]:
+def _store(engine: sa.Engine, rows: list[tuple[int, CanonicalRow]], counts: LoadCounts, now: datetime) -> list[_Reject]:
     """Insert what is new; the first content of a request_id wins, another content is rejected."""
     rejects: list[_Reject] = []
     new: list[CanonicalRow] = []

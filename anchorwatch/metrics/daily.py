@@ -26,7 +26,9 @@ class DayCounts:
     rows_unscored: int
 
 
-def publish_day(connection: sa.Connection, settings: Settings, run_id: str, run_date: date, *, has_data: bool) -> DayCounts:
+def publish_day(
+    connection: sa.Connection, settings: Settings, run_id: str, run_date: date, *, has_data: bool
+) -> DayCounts:
     """Replace the day's partitions by what the run made; a day without logs becomes `no_data`.
 
     Raises:
@@ -52,7 +54,9 @@ def publish_day(connection: sa.Connection, settings: Settings, run_id: str, run_
 def _require_ledger(connection: sa.Connection, key: dict[str, Any]) -> None:
     statement = sa.text("SELECT EXISTS (SELECT 1 FROM work_samples WHERE run_id = :run_id AND run_date = :run_date)")
     if not connection.execute(statement, key).scalar_one():
-        raise TransientError(f"run {key['run_id']} has no sample of {key['run_date']}: start the day again from `sample`")
+        raise TransientError(
+            f"run {key['run_id']} has no sample of {key['run_date']}: start the day again from `sample`"
+        )
 
 
 def _delete(table: str) -> sa.Delete:
@@ -102,5 +106,10 @@ def _store_partition(connection: sa.Connection, run_date: date, counts: DayCount
         "ON CONFLICT (run_date) DO UPDATE SET status = excluded.status, rows_in = excluded.rows_in, "
         "content_hash = excluded.content_hash"
     )
-    row = {"run_date": run_date, "status": counts.status, "rows_in": counts.rows_in, "content_hash": f"{int(content):x}"}
+    row = {
+        "run_date": run_date,
+        "status": counts.status,
+        "rows_in": counts.rows_in,
+        "content_hash": f"{int(content):x}",
+    }
     connection.execute(statement, row)

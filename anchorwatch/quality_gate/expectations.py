@@ -65,13 +65,19 @@ def run_checks(url: str, select: str, checks: list[Check], name: str, docs: Path
 
 def _site(docs: Path) -> dict[str, Any]:
     store = {"class_name": "TupleFilesystemStoreBackend", "base_directory": str(docs)}
-    return {"class_name": "SiteBuilder", "site_index_builder": {"class_name": "DefaultSiteIndexBuilder"}, "store_backend": store}
+    return {
+        "class_name": "SiteBuilder",
+        "site_index_builder": {"class_name": "DefaultSiteIndexBuilder"},
+        "store_backend": store,
+    }
 
 
 def _expectation(gx: Any, check: Check) -> Any:
     column = {} if check.column is None else {"column": check.column}
     severity = "critical" if check.level == "fail" else "warning"
-    return getattr(gx.expectations, check.kind)(**column, **check.options, severity=severity, meta={"means": check.meaning})
+    return getattr(gx.expectations, check.kind)(
+        **column, **check.options, severity=severity, meta={"means": check.meaning}
+    )
 
 
 def _in_order(checks: list[Check], results: list[Any]) -> list[CheckResult]:

@@ -40,9 +40,7 @@ def allocate(strata: list[Stratum], target: int, floor: int) -> dict[tuple[str, 
     shares = _fill(roots, low, high, total)
     counts = [math.floor(share + 1e-9) for share in shares]
     missing = round(total) - sum(counts)
-    by_remainder = sorted(
-        range(len(strata)), key=lambda i: (counts[i] - shares[i], strata[i].cell, strata[i].kind)
-    )
+    by_remainder = sorted(range(len(strata)), key=lambda i: (counts[i] - shares[i], strata[i].cell, strata[i].kind))
     for i in [i for i in by_remainder if counts[i] < high[i]][: max(missing, 0)]:
         counts[i] += 1
     return {(stratum.cell, stratum.kind): count for stratum, count in zip(strata, counts, strict=True)}

@@ -62,9 +62,7 @@ def _allocation(strata: list[Stratum], settings: Settings, traffic: float) -> li
         floors = sum(min(floor, stratum.n_rows) for stratum in strata)
         judged = allocate(strata, ceiling, floor if floors <= ceiling else 0)
         judged = {key: min(count, wanted[key]) for key, count in judged.items()}
-    return [
-        (s.cell, s.kind, s.n_rows, wanted[s.cell, s.kind], judged[s.cell, s.kind]) for s in strata
-    ]
+    return [(s.cell, s.kind, s.n_rows, wanted[s.cell, s.kind], judged[s.cell, s.kind]) for s in strata]
 
 
 def _counts(connection: sa.Connection, key: dict[str, Any]) -> SampleCounts:

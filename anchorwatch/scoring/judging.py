@@ -156,9 +156,7 @@ def _write(
         copy_rows(connection, "work_evaluations", COLUMNS, records)
 
 
-def _scores(
-    review: AnswerReview, row: _Row, answer: CachedAnswer | None, reasons: dict[str, str]
-) -> dict[str, Score]:
+def _scores(review: AnswerReview, row: _Row, answer: CachedAnswer | None, reasons: dict[str, str]) -> dict[str, Score]:
     if answer is None:
         reason = reasons.setdefault(row.key, "judge_unavailable")
         return {name: Score.unscored(reason) for name, _ in review.evaluators}

@@ -12,7 +12,9 @@ from anchorwatch.simulator.events import DriftEvent
 _SECONDS = 86_400
 
 
-def simulate_day(seed: int, day: date, index: int, requests: int, events: list[DriftEvent], noise: float) -> pd.DataFrame:
+def simulate_day(
+    seed: int, day: date, index: int, requests: int, events: list[DriftEvent], noise: float
+) -> pd.DataFrame:
     """Return every request of a day, logged or not, with its true outcome.
 
     Args:

@@ -92,7 +92,9 @@ def _days(plan: SimulationPlan) -> Iterator[pd.DataFrame]:
 
 def _with_texts(frame: pd.DataFrame, seed: int, index: int) -> pd.DataFrame:
     rng = np.random.default_rng([seed, index, 1])
-    texts = [make_texts(rng, kind, outcome) for kind, outcome in zip(frame["query_type"], frame["outcome"], strict=True)]
+    texts = [
+        make_texts(rng, kind, outcome) for kind, outcome in zip(frame["query_type"], frame["outcome"], strict=True)
+    ]
     frame["prompt"] = [text.prompt for text in texts]
     frame["context"] = [text.context for text in texts]
     frame["response"] = pd.Series([text.response or None for text in texts], index=frame.index, dtype=object)

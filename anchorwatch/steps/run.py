@@ -26,7 +26,9 @@ class Run:
     run_type: RunType
 
 
-def pick_run_date(wanted: str | None, interval_start: datetime | None, interval_end: datetime | None, now: datetime) -> date:
+def pick_run_date(
+    wanted: str | None, interval_start: datetime | None, interval_end: datetime | None, now: datetime
+) -> date:
     """Return the UTC day a run is about.
 
     The parameter, else the start of the data interval, else yesterday: a manual run has an interval
@@ -46,7 +48,9 @@ def pick_run_date(wanted: str | None, interval_start: datetime | None, interval_
     else:
         chosen = today - timedelta(days=1)
     if chosen >= today:
-        raise ConfigError(f"run_date {chosen} is not over yet: the last complete UTC day is {today - timedelta(days=1)}")
+        raise ConfigError(
+            f"run_date {chosen} is not over yet: the last complete UTC day is {today - timedelta(days=1)}"
+        )
     return chosen
 
 

@@ -61,6 +61,7 @@ def _requests(connection: sa.Connection, settings: Settings) -> sa.Select[Any]:
     has_status = "status" in settings.source.columns or "status" in table.c
     clean["status"] = clean["status"] if has_status else _status_from_error(clean["error"])
     clean["is_flagged"] = sa.func.coalesce(clean["is_flagged"], sa.false())
+    clean["stated_probability"] = clean["log_probability"]
     clean["log_probability"] = _log_probability(settings, clean)
     clean["cost_usd"] = _priced(settings, clean)
     clean["attributes"] = _attributes(table, settings)
@@ -82,7 +83,9 @@ def _source_table(connection: sa.Connection, settings: Settings) -> sa.Table:
     try:
         return sa.Table(name, sa.MetaData(), schema=schema or None, autoload_with=connection)
     except sa.exc.NoSuchTableError:
-        raise ConfigError(f"source.table: there is no table or view '{settings.source.table}' in the warehouse") from None
+        raise ConfigError(
+            f"source.table: there is no table or view '{settings.source.table}' in the warehouse"
+        ) from None
 
 
 def _column(table: sa.Table, key: str, name: str) -> Expression:
@@ -158,9 +161,7 @@ def _priced(settings: Settings, clean: dict[str, Expression]) -> Expression:
 
 def _attributes(table: sa.Table, settings: Settings) -> Expression:
     own: Expression = (
-        sa.func.coalesce(table.c["attributes"], _NO_ATTRIBUTES)
-        if "attributes" in table.c
-        else _NO_ATTRIBUTES
+        sa.func.coalesce(table.c["attributes"], _NO_ATTRIBUTES) if "attributes" in table.c else _NO_ATTRIBUTES
     )
     pairs: list[Expression] = []
     for name, chosen in settings.source.attributes.items():

@@ -1,0 +1,87 @@
+"""Settings, warehouse and run as a task sees them."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import wraps
+from typing import Any, TypeVar
+
+import sqlalchemy as sa
+from airflow.exceptions import AirflowFailException, AirflowNotFoundException
+from airflow.sdk import BaseHook, Connection, get_current_context
+
+from anchorwatch.errors import ConfigError, QualityGateFailed
+from anchorwatch.settings import RuleBook, Settings, load_rules, load_settings
+from anchorwatch.steps.run import Run, RunType, pick_run_date
+from anchorwatch.warehouse import make_engine, warehouse_url
+
+WAREHOUSE_CONNECTION = "anchorwatch_warehouse"
+_T = TypeVar("_T")
+
+
+def find_connection(name: str) -> Connection | None:
+    """Return an Airflow connection, or None where there is none of that name."""
+    try:
+        return BaseHook.get_connection(name)
+    except AirflowNotFoundException:
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """What every task needs."""
+
+    settings: Settings
+    book: RuleBook
+    engine: sa.Engine
+    run: Run
+
+
+def current_task() -> Task:
+    """Read the configuration and find out which day this run is about."""
+    from anchorwatch.drift import check_rules
+    from anchorwatch.metrics import METRICS
+
+    settings = load_settings()
+    book = load_rules(settings)
+    check_rules(book, settings, set(METRICS))
+    connection = find_connection(WAREHOUSE_CONNECTION)
+    url = _postgres_url(connection) if connection is not None else warehouse_url(settings)
+    return Task(settings, book, make_engine(url=url), _run())
+
+
+def _postgres_url(connection: Connection) -> str:
+    """Return the connection's URL for our driver; extras are passed on as its parameters."""
+    url = sa.URL.create(
+        "postgresql+psycopg",
+        username=connection.login,
+        password=connection.password,
+        host=connection.host,
+        port=connection.port,
+        database=connection.schema,
+        query={name: str(value) for name, value in (connection.extra_dejson or {}).items()},
+    )
+    return url.render_as_string(hide_password=False)
+
+
+def _run() -> Run:
+    context: dict[str, Any] = get_current_context()
+    dag_run = context["dag_run"]
+    wanted = (context.get("params") or {}).get("run_date")
+    run_date = pick_run_date(wanted, dag_run.data_interval_start, dag_run.data_interval_end, datetime.now(UTC))
+    kind = str(getattr(dag_run.run_type, "value", dag_run.run_type))
+    types: dict[str, RunType] = {"backfill": "backfill", "scheduled": "scheduled"}
+    return Run(dag_run.run_id, run_date, types.get(kind, "manual"))
+
+
+def stops_for_good(function: Callable[..., _T]) -> Callable[..., _T]:
+    """Turn the errors that a retry cannot help into Airflow's way of not retrying."""
+
+    @wraps(function)
+    def wrapped(*args: Any, **kwargs: Any) -> _T:
+        try:
+            return function(*args, **kwargs)
+        except (ConfigError, QualityGateFailed) as error:
+            raise AirflowFailException(str(error)) from None
+
+    return wrapped

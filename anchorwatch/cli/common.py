@@ -1,0 +1,42 @@
+"""What several commands share: settings with a checked rule file, dates, and progress on a terminal."""
+
+import sys
+from datetime import date
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from anchorwatch.errors import ConfigError
+from anchorwatch.settings import RuleBook, Settings, load_rules, load_settings
+
+
+def checked_settings() -> tuple[Settings, RuleBook]:
+    """Load the configuration and its rules, and check that they fit together."""
+    from anchorwatch.drift import check_rules
+    from anchorwatch.metrics import METRICS
+    from anchorwatch.scoring.checks import load_checks
+
+    settings = load_settings()
+    book = load_rules(settings)
+    check_rules(book, settings, set(METRICS))
+    load_checks(settings)
+    return settings, book
+
+
+def parse_date(text: str, option: str) -> date:
+    """Read a date option.
+
+    Raises:
+        ConfigError: It is no date.
+    """
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise ConfigError(f"{option}: '{text}' is not a date like 2026-11-22") from None
+
+
+def progress_bar() -> Progress:
+    """Return a progress display on stderr, silent when that is no terminal."""
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    console = Console(stderr=True)
+    return Progress(*columns, console=console, disable=not sys.stderr.isatty())

@@ -1,0 +1,120 @@
+"""Commands that look: SQL, the day's report, and what is wrong with the setup."""
+
+import csv
+import json
+import sys
+from typing import Annotated, Any, Literal
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from anchorwatch.cli.common import checked_settings, parse_date
+from anchorwatch.errors import AnchorwatchError, ConfigError
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands."""
+    app.command("sql")(sql)
+    app.command("report")(report)
+    app.command("check")(check)
+
+
+def sql(
+    statement: Annotated[str, typer.Argument(help='e.g. "SELECT * FROM bi_daily_metrics LIMIT 10"')],
+    output: Annotated[Literal["table", "csv"], typer.Option("--format")] = "table",
+) -> None:
+    """Run one read-only statement in the warehouse and print its rows."""
+    from anchorwatch.steps.look import read_only
+
+    columns, rows = read_only(statement)
+    if output == "csv":
+        writer = csv.writer(sys.stdout)
+        writer.writerow(columns)
+        writer.writerows(rows)
+        return
+    table = Table(box=None, header_style="bold")
+    for column in columns:
+        table.add_column(column)
+    for row in rows:
+        table.add_row(*("" if value is None else str(value) for value in row), end_section=False)
+    _console().print(table, markup=False)
+    typer.echo(f"{len(rows)} rows", err=True)
+
+
+def report(
+    date: Annotated[str | None, typer.Option("--date", help="The day; the newest stored one without it.")] = None,
+    as_json: Annotated[bool, typer.Option("--json")] = False,
+) -> None:
+    """Print what moved on a day, on one screen: findings, coinciding changes, coverage, cost."""
+    from anchorwatch.steps.look import day_report
+
+    found = day_report(parse_date(date, "--date") if date else None)
+    if as_json:
+        typer.echo(json.dumps(found, default=str))
+        return
+    _print_report(_console(), found)
+
+
+def _console() -> Console:
+    # Wide when piped, so that nothing is cut off; as wide as the terminal otherwise.
+    return Console(width=None if sys.stdout.isatty() else 200, highlight=False)
+
+
+def _print_report(console: Console, found: dict[str, Any]) -> None:
+    day, judge = found["day"], found["judge"]
+    console.print(f"{day['run_date']}: {day['status']}, {day['rows_in']} logged rows", style="bold")
+    ledger = ", ".join(
+        f"{row['n']} {row['status']}" + (f" ({row['reason']})" if row["reason"] else "") for row in found["ledger"]
+    )
+    console.print(f"ledger: {ledger or 'empty'}")
+    if judge["judge_model"]:
+        cost = (
+            f"{judge['cost_usd']:.4f} USD" if judge["cost_usd"] is not None else "no price for it in the configuration"
+        )
+        console.print(
+            f"judge: {judge['judge_model']}, {judge['paid_calls']} calls paid, {judge['cached']} reused, {cost}"
+        )
+    for warning in found["warnings"]:
+        console.print(f"warning: {warning}", markup=False)
+    if not found["findings"]:
+        console.print("nothing is firing", style="green")
+    for group in found["findings"]:
+        title = f"{group['severity'].upper()}  {group['rule_id']}: {group['metric']}"
+        console.print(title, style="bold red" if group["severity"] == "page" else "bold")
+        _print_segments(console, group)
+    for event in found["change_events"]:
+        console.print(f"new: {event['kind']} {event['value']} first seen {event['run_date']}", markup=False)
+    console.print(f"{found['ok']} streams are quiet, {found['not_enough_data']} have not enough data to tell")
+
+
+def _print_segments(console: Console, group: dict[str, Any], most: int = 6) -> None:
+    for row in group["segments"][:most]:
+        change = f"{row['change']:+.0%}" if row["change"] is not None else "up from 0"
+        interval = ""
+        if row["ci_low"] is not None:
+            interval = f" (95 % {row['ci_low']:+.0%} to {row['ci_high']:+.0%})"
+        console.print(
+            f"  {row['segment_name']}={row['segment_value']}: {change}{interval}, {row['value']:.4g} against "
+            f"{row['baseline_value']:.4g}, n={row['n']} over {row['tested_days']}d, since {row['first_day']}",
+            markup=False,
+        )
+    if len(group["segments"]) > most:
+        console.print(f"  ... and {len(group['segments']) - most} more segments")
+
+
+def check() -> None:
+    """Check configuration, rules, warehouse, tables, source and judge: what is wrong, and the fix."""
+    from anchorwatch.steps.look import problems
+
+    try:
+        settings, _ = checked_settings()
+        found = problems(settings)
+    except AnchorwatchError as error:
+        typer.echo(f"error: {error}")
+        raise typer.Exit(2 if isinstance(error, ConfigError) else 1) from None
+    for problem in found:
+        typer.echo(problem)
+    if any(problem.startswith("error") for problem in found):
+        raise typer.Exit(2)
+    typer.echo("ok" if not found else "no errors")

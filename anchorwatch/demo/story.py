@@ -1,0 +1,295 @@
+"""The demo from beginning to end: simulate, load, backfill, one live day, and what was found."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import time
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from contextlib import ExitStack
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import httpx
+import yaml
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from anchorwatch.demo.airflow_process import AirflowApi, airflow_environment, airflow_running, connection_variable
+from anchorwatch.demo.ports import free_port
+from anchorwatch.demo.receiver import ServerThread, receiver_app, self_signed_certificate
+from anchorwatch.demo.summary import false_alarms, found_drifts, judge_costs, new_findings
+from anchorwatch.errors import AnchorwatchError, TransientError
+from anchorwatch.loading import load_file
+from anchorwatch.settings import bundled, home, load_rules, load_settings
+from anchorwatch.simulator import SimulationPlan, parse_event, simulate
+from anchorwatch.steps.local import run_day
+from anchorwatch.steps.run import Run
+from anchorwatch.warehouse import connect, embedded, make_engine
+from anchorwatch.warehouse.initialise import initialise
+
+DAG = "nightly_evaluation"
+DAYS = 35
+AIRFLOW_DAYS = 14
+EVENTS = (
+    "made_up x4 day=-9 model=sim-small change.prompt_version=p8",
+    "latency x1.6 day=-7 app=doc-search",
+    "quality x5 day=-1",
+)
+WAIT_SECONDS = 900
+PROCESSES = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Ports:
+    """Where the demo's servers listen, all on 127.0.0.1."""
+
+    judge: int
+    slack: int
+    pagerduty: int
+    airflow: int
+
+
+class Demo:
+    """Runs the demo and tells it on a console."""
+
+    def __init__(self, console: Console, seed: int) -> None:
+        self.console = console
+        # A home of its own: the demo starts from scratch, and must not touch anybody's data.
+        os.environ["ANCHORWATCH_HOME"] = str(home() / "demo")
+        self.seed = seed
+        self.last_day = datetime.now(UTC).date() - timedelta(days=1)
+        self.ports = Ports(free_port(8089), free_port(8090), free_port(8443), free_port(8080))
+        self.events: list[dict[str, Any]] = []
+        self.received: list[str] = []
+
+    def run(self, *, stay: bool) -> bool:
+        """Run everything; return whether all stated drifts were found."""
+        started = time.monotonic()
+        with ExitStack() as stack:
+            self._prepare(stack)
+            days = [self.last_day - timedelta(days=n) for n in range(DAYS - 1, -1, -1)]
+            older, newer = days[:-AIRFLOW_DAYS], days[-AIRFLOW_DAYS:]
+            self._run_older_days(older)
+            api = stack.enter_context(self._airflow())
+            self._backfill(api, newer[:-1])
+            self._live_day(api, newer[-1])
+            all_found = self._tell(time.monotonic() - started)
+            if stay:
+                self._stay()
+        return all_found
+
+    def _prepare(self, stack: ExitStack) -> None:
+        self.console.rule("Anchorwatch demo: everything below is simulated, the pipeline is real")
+        shutil.rmtree(home() / "airflow", ignore_errors=True)
+        embedded.remove()
+        embedded.start()
+        stack.callback(embedded.stop)
+        self._write_config()
+        engine = make_engine()
+        initialise(engine, load_settings())
+        plan = SimulationPlan(self.last_day, days=DAYS, seed=self.seed, events=[parse_event(text) for text in EVENTS])
+        with self._progress() as progress:
+            bar = progress.add_task("simulating days", total=DAYS)
+            files = simulate(
+                plan, home() / "simulated" / "log.parquet", lambda day: progress.update(bar, completed=day)
+            )
+            bar = progress.add_task("loading rows", total=files.n_logged)
+            counts = load_file(engine, files.log, progress=lambda rows: progress.advance(bar, rows))
+        engine.dispose()
+        self.events = json.loads(files.events.read_text(encoding="utf-8"))
+        self.console.print(
+            f"Simulated {files.n_requests:,} requests over {DAYS} days; {counts.loaded:,} were logged "
+            "(10 %, and every error and flagged one) and loaded."
+        )
+        for event in self.events:
+            where = ", ".join(f"{k}={v}" for k, v in event["where"].items()) or "all traffic"
+            self.console.print(
+                f"  stated drift: {event['kind']} x{event['factor']:g} in {where} from {event['first_day']}"
+            )
+        self._start_judge(stack)
+
+    def _write_config(self) -> None:
+        config = yaml.safe_load((bundled("config") / "demo.yaml").read_text(encoding="utf-8"))
+        config["judge"]["base_url"] = f"http://127.0.0.1:{self.ports.judge}/v1"
+        config["alerts"]["pagerduty"]["base_url"] = f"https://127.0.0.1:{self.ports.pagerduty}"
+        config["alerts"]["link_base_url"] = f"http://127.0.0.1:{self.ports.airflow}"
+        path = home() / "anchorwatch.yaml"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(yaml.safe_dump(config), encoding="utf-8")
+        os.environ["ANCHORWATCH_CONFIG"] = str(path)
+        os.environ.pop("ANCHORWATCH_WAREHOUSE_URL", None)
+
+    def _start_judge(self, stack: ExitStack) -> None:
+        command = [sys.executable, "-m", "anchorwatch.cli", "simulate-judge", "--port", str(self.ports.judge)]
+        process = subprocess.Popen(command)
+        stack.callback(process.wait)
+        stack.callback(process.terminate)
+        deadline = time.monotonic() + 30
+        while True:
+            try:
+                httpx.get(f"http://127.0.0.1:{self.ports.judge}/v1/models")
+                return
+            except httpx.HTTPError:
+                if process.poll() is not None or time.monotonic() > deadline:
+                    raise TransientError("the simulated judge did not start") from None
+                time.sleep(0.1)
+
+    def _run_older_days(self, days: list[date]) -> None:
+        self.console.print(f"The first {len(days)} days run without Airflow, by the same steps, to save time:")
+        with self._progress() as progress, ProcessPoolExecutor(PROCESSES) as pool:
+            bar = progress.add_task("days, command line", total=len(days))
+            waiting = [pool.submit(_run_older_day, day, self.last_day) for day in days]
+            for done in as_completed(waiting):
+                done.result()
+                progress.advance(bar)
+
+    def _airflow(self) -> Any:
+        certificate = self_signed_certificate(home() / "receiver.pem")
+        environment = airflow_environment(self.ports.airflow) | {
+            "SSL_CERT_FILE": str(certificate),
+            "AIRFLOW_CONN_ANCHORWATCH_SLACK": connection_variable(
+                "slackwebhook", host=f"http://127.0.0.1:{self.ports.slack}/services", password="T0/B0/demo"
+            ),
+            "AIRFLOW_CONN_ANCHORWATCH_PAGERDUTY": connection_variable("pagerduty_events", password="demo-key"),
+        }
+        self.console.print("Starting Airflow ...")
+        return _airflow_with_receiver(self, environment, certificate)
+
+    def _backfill(self, api: AirflowApi, days: list[date]) -> None:
+        api.create_pool(slots=2)
+        api.unpause(DAG)
+        api.create_backfill(DAG, days[0].isoformat(), days[-1].isoformat(), max_active_runs=3)
+        self.console.print(f"Airflow backfills {len(days)} days; a backfill never sends an alert:")
+        self._wait_for_runs(api, lambda run_id: run_id.startswith("backfill"), len(days))
+
+    def _live_day(self, api: AirflowApi, day: date) -> None:
+        self.console.print(f"The last day, {day}, is a manual run: its alerts go to the local receiver.")
+        run_id = api.trigger(DAG, day.isoformat())
+        self._wait_for_runs(api, lambda found: found == run_id, 1)
+
+    def _wait_for_runs(self, api: AirflowApi, ours: Any, expected: int) -> None:
+        deadline = time.monotonic() + WAIT_SECONDS
+        with self._progress() as progress:
+            bar = progress.add_task("days, Airflow", total=expected)
+            while True:
+                states = {run_id: state for run_id, state in api.run_states(DAG).items() if ours(run_id)}
+                progress.update(bar, completed=sum(state == "success" for state in states.values()))
+                failed = [run_id for run_id, state in states.items() if state == "failed"]
+                if failed:
+                    tasks = ", ".join(api.failed_tasks(DAG, failed[0]))
+                    raise TransientError(
+                        f"run {failed[0]} failed in {tasks}; its log is in the Airflow UI and {home()}"
+                    )
+                if sum(state == "success" for state in states.values()) == expected:
+                    return
+                if time.monotonic() > deadline:
+                    raise TransientError(f"the runs did not end within {WAIT_SECONDS} s; see {home() / 'airflow.log'}")
+                time.sleep(1)
+
+    def _tell(self, seconds: float) -> bool:
+        engine = make_engine()
+        with connect(engine) as connection:
+            findings = new_findings(connection)
+            costs = judge_costs(connection)
+        engine.dispose()
+        self.console.rule("What was found")
+        found = found_drifts(self.events, findings)
+        for drift in found:
+            what = f"{drift.event['kind']} from {drift.event['first_day']}"
+            if drift.day is None:
+                self.console.print(f"  NOT FOUND  {what}")
+                continue
+            delay = (drift.day - date.fromisoformat(drift.event["first_day"])).days + 1
+            change = f"{drift.change:+.0%}" if drift.change is not None else "from 0"
+            self.console.print(
+                f"  found      {what}: on {drift.day}, night {delay}, by rule {drift.rule_id} in {drift.segment} ({change})"
+            )
+        alarms = false_alarms(self.events, findings)
+        self.console.print(
+            f"  false alarms (page or slack, no stated drift explains them): {len(alarms)} in {DAYS} days"
+        )
+        for alarm in alarms:
+            segment = f"{alarm.segment_name}={alarm.segment_value}"
+            self.console.print(f"    {alarm.run_date} {alarm.rule_id} {segment} z={alarm.z:.1f}")
+        self.console.print(f"  alerts received on the last day: {len(self.received)} (sent by a backfill: 0)")
+        self.console.print(
+            f"  judge {costs.judge_model} (simulated): {costs.paid:,} calls, {costs.cached:,} answers reused, "
+            f"{costs.input_tokens + costs.output_tokens:,} tokens, {costs.cost_usd:.2f} USD at invented prices"
+        )
+        self.console.print(f"  took {seconds:.0f} s")
+        self.console.rule("Where to look")
+        self.console.print(
+            f"  Airflow  http://127.0.0.1:{self.ports.airflow}/dags/{DAG} (no password; this machine only)"
+        )
+        ours = f"ANCHORWATCH_HOME={os.path.relpath(home())} .venv/bin/anchorwatch"
+        self.console.print(f"  report   {ours} report --date {self.last_day}", soft_wrap=True)
+        self.console.print(f'  tables   {ours} sql "SELECT * FROM bi_findings ORDER BY run_date"', soft_wrap=True)
+        self.console.print(f"  checks   {home() / 'data_docs' / 'logs' / self.last_day.isoformat() / 'index.html'}")
+        return all(drift.day is not None for drift in found)
+
+    def _stay(self) -> None:
+        self.console.print("Running until Ctrl-C. In another terminal: .venv/bin/anchorwatch report")
+        try:
+            while True:
+                time.sleep(3600)
+        except KeyboardInterrupt:
+            self.console.print("Stopping ...")
+
+    def on_alert(self, channel: str, body: dict[str, Any]) -> None:
+        """Print an alert as it arrives."""
+        text = (
+            body["text"]
+            if channel == "slack"
+            else f"{body['event_action']}: {body.get('payload', {}).get('summary', '')}"
+        )
+        self.received.append(channel)
+        self.console.print(f"  [bold]{channel}[/bold] received: ", end="")
+        self.console.print(text, markup=False)
+
+    def _progress(self) -> Progress:
+        columns = (TextColumn("  {task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+        return Progress(*columns, console=self.console)
+
+
+def _airflow_with_receiver(demo: Demo, environment: dict[str, str], certificate: Path) -> Any:
+    stack = ExitStack()
+    app = receiver_app(demo.on_alert)
+    stack.enter_context(ServerThread(app, demo.ports.slack))
+    stack.enter_context(ServerThread(app, demo.ports.pagerduty, certificate))
+    return _Entered(stack, airflow_running(environment, demo.ports.airflow))
+
+
+class _Entered:
+    """Airflow and the servers it talks to, entered and left together."""
+
+    def __init__(self, stack: ExitStack, airflow: Any) -> None:
+        self._stack = stack
+        self._airflow = airflow
+
+    def __enter__(self) -> AirflowApi:
+        try:
+            api: AirflowApi = self._stack.enter_context(self._airflow)
+        except BaseException:
+            self._stack.close()
+            raise
+        return api
+
+    def __exit__(self, *exc: object) -> None:
+        self._stack.close()
+
+
+def _run_older_day(day: date, today: date) -> None:
+    """Run one day in a worker process; what the steps print stays there."""
+    sys.stdout = open(os.devnull, "w")  # noqa: SIM115
+    settings = load_settings()
+    engine = make_engine(settings)
+    try:
+        run_day(engine, settings, load_rules(settings), Run(f"demo-{day}", day, "backfill"), today)
+    except AnchorwatchError as error:
+        raise TransientError(f"{day}: {error}") from None
+    finally:
+        engine.dispose()
