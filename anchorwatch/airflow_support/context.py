@@ -7,8 +7,8 @@ from functools import wraps
 from typing import Any, TypeVar
 
 import sqlalchemy as sa
-from airflow.exceptions import AirflowFailException, AirflowNotFoundException
 from airflow.sdk import BaseHook, Connection, get_current_context
+from airflow.sdk.exceptions import AirflowFailException, AirflowNotFoundException
 
 from anchorwatch.errors import ConfigError, QualityGateFailed
 from anchorwatch.settings import RuleBook, Settings, load_rules, load_settings

@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime
 
-from airflow.exceptions import AirflowSkipException
+from airflow.sdk.exceptions import AirflowSkipException
 
 from anchorwatch.airflow_support.context import current_task, find_connection, stops_for_good
 from anchorwatch.errors import TransientError

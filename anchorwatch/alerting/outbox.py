@@ -13,6 +13,7 @@ from anchorwatch.settings import Settings
 
 RUNBOOKS = "docs/runbooks"
 Channel = Literal["pagerduty", "slack"]
+_RESOLVED = ":resolved"
 
 _INSERT = sa.text(
     "INSERT INTO alerts (dedup_key, channel, run_date, run_id, severity, rule_ids, payload, status, attempts, created_at) "
@@ -111,7 +112,7 @@ def _resolve_rows(connection: sa.Connection, run_date: date) -> list[dict[str, A
         "SELECT a.dedup_key, a.rule_ids FROM alerts AS a "
         "WHERE a.channel = 'pagerduty' AND a.status = 'sent' AND a.payload ->> 'event_action' = 'trigger' "
         "AND a.run_date < :run_date "
-        "AND NOT EXISTS (SELECT 1 FROM alerts AS r WHERE r.dedup_key = a.dedup_key || ':resolved') "
+        "AND NOT EXISTS (SELECT 1 FROM alerts AS r WHERE r.dedup_key = a.dedup_key || :suffix) "
         "AND NOT EXISTS (SELECT 1 FROM drift_findings AS f WHERE f.run_date = :run_date "
         "AND f.rule_id = a.rule_ids AND f.status = 'firing') "
         "AND EXISTS (SELECT 1 FROM drift_findings AS f WHERE f.run_date = :run_date "
@@ -119,13 +120,13 @@ def _resolve_rows(connection: sa.Connection, run_date: date) -> list[dict[str, A
     )
     return [
         {
-            "dedup_key": f"{row.dedup_key}:resolved",
+            "dedup_key": row.dedup_key + _RESOLVED,
             "channel": "pagerduty",
             "severity": "page",
             "rule_ids": row.rule_ids,
             "payload": pagerduty.resolve(row.dedup_key),
         }
-        for row in connection.execute(statement, {"run_date": run_date})
+        for row in connection.execute(statement, {"run_date": run_date, "suffix": _RESOLVED})
     ]
 
 

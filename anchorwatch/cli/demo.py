@@ -1,5 +1,6 @@
 """The demo, and Airflow on this machine."""
 
+import signal
 from typing import Annotated
 
 import typer
@@ -21,6 +22,7 @@ def demo(
     Starts from scratch: the embedded database in ANCHORWATCH_HOME is made anew. Exit code 1 if a stated
     drift was not found.
     """
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # stop as for Ctrl-C: the servers too
     from rich.console import Console
 
     from anchorwatch.demo.story import Demo
@@ -33,6 +35,7 @@ def airflow(
     port: Annotated[int, typer.Option(help="Port of the UI on 127.0.0.1.")] = 8080,
 ) -> None:
     """Run Airflow on this machine with the nightly DAG, on the embedded Postgres, until Ctrl-C."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     import time
 
     from anchorwatch.demo.airflow_process import airflow_environment, airflow_running

@@ -19,6 +19,7 @@ from anchorwatch.warehouse.embedded import AIRFLOW_URL_FILE
 
 POOL = "llm_judge"
 START_SECONDS = 120
+_LOCAL_SETTINGS = "from anchorwatch.airflow_support.preload import preload\n\npreload()\n"
 STOP_SECONDS = 20
 
 
@@ -130,7 +131,9 @@ def airflow_running(environment: dict[str, str], port: int) -> Iterator[AirflowA
         TransientError: It ended or did not become healthy; the message names its log.
     """
     log_path = home() / "airflow.log"
-    log_path.parent.mkdir(parents=True, exist_ok=True)
+    settings_path = Path(environment["AIRFLOW_HOME"]) / "config" / "airflow_local_settings.py"
+    settings_path.parent.mkdir(parents=True, exist_ok=True)
+    settings_path.write_text(_LOCAL_SETTINGS, encoding="utf-8")
     with log_path.open("ab") as log:
         command = [str(Path(sys.executable).parent / "airflow"), "standalone"]
         process = subprocess.Popen(command, env=environment, stdout=log, stderr=log, start_new_session=True)

@@ -151,6 +151,8 @@ class Demo:
         certificate = self_signed_certificate(home() / "receiver.pem")
         environment = airflow_environment(self.ports.airflow) | {
             "SSL_CERT_FILE": str(certificate),
+            # Unpausing would also start the newest scheduled day, which is the live day's part here.
+            "AIRFLOW__SCHEDULER__USE_JOB_SCHEDULE": "False",
             "AIRFLOW_CONN_ANCHORWATCH_SLACK": connection_variable(
                 "slackwebhook", host=f"http://127.0.0.1:{self.ports.slack}/services", password="T0/B0/demo"
             ),
