@@ -34,7 +34,7 @@ from anchorwatch.airflow_support import nightly
     doc_md=__doc__,
     tags=["evaluation"],
 )
-def nightly_evaluation():
+def nightly_evaluation() -> None:
     @task
     def check_logs() -> int:
         return nightly.check_logs()

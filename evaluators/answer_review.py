@@ -21,7 +21,7 @@ class AnswerReview:
     """
 
     evaluators = (("quality", "1"), ("hallucination", "1"))
-    schema: dict[str, Any] = {  # noqa: RUF012 - a constant, never changed
+    schema: dict[str, Any] = {
         "type": "object",
         "properties": {
             "unsupported_claims": {"type": "array", "items": {"type": "string"}},

@@ -12,7 +12,7 @@ _BOXED = re.compile(r"\\+boxed\{\s*([^{}]*?)\s*\}")
 _NUMBER = re.compile(r"[-+]?\d[\d,]*(?:\.\d+)?")
 _ANSWER_IS = re.compile(r"\banswer(?: is|:)\s*([-+]?\d[\d,]*(?:\.\d+)?)", re.IGNORECASE)
 _BRACKETED = re.compile(r"[\[(]\s*(yes|no|true|false|[a-h])\s*[\])]", re.IGNORECASE)
-_LEADING = re.compile(r"\s*(yes|no|true|false|[a-h])\b(?![’'])", re.IGNORECASE)
+_LEADING = re.compile(r"\s*(yes|no|true|false|[a-h])\b(?!['\u2019])", re.IGNORECASE)
 _CHOICE = re.compile(r"[\[(]?\s*(yes|no|true|false|[a-h])\s*[\])]?\.?", re.IGNORECASE)
 
 

@@ -19,7 +19,8 @@ _PATTERNS = re.compile(
             rf"\bI(?:'m sorry,? but I)? {_CANNOT}(?: \w+){{0,3}} {_DO}",
             rf"\bI {_CANNOT} {_DO}",
             r"\bI(?:'m| am) (?:sorry|afraid),? (?:but )?(?:I|that|this|it) (?:\w+ ){0,3}(?:can(?:no|')?t|unable|not)",
-            r"\b(?:sorry|apologi[sz]e),? (?:but )?(?:I|as an AI)\b[^.]{0,80}(?:can(?:no|')?t|unable|not able|not appropriate|don't)",
+            r"\b(?:sorry|apologi[sz]e),? (?:but )?(?:I|as an AI)\b[^.]{0,80}"
+            r"(?:can(?:no|')?t|unable|not able|not appropriate|don't)",
             r"\bas an? (?:AI|artificial intelligence|language model|assistant)\b[^.]{0,120}"
             r"(?:can(?:no|')?t|unable|not able|do not|don't|not appropriate|not programmed)",
             r"\b(?:it is|it's|that is|this is|would be) (?:not|never|highly|strictly|illegal|unethical|in)\s?(?:ly )?"
@@ -27,7 +28,8 @@ _PATTERNS = re.compile(
             r"\bagainst my (?:programming|guidelines|policy|policies|principles)",
             r"\bI (?:must|have to) (?:respectfully )?(?:decline|refuse)",
             r"\bI (?:do not|don't) (?:feel comfortable|have (?:personal )?(?:opinions|beliefs|feelings))",
-            r"\bI(?:'m| am) (?:just |only )?(?:unable|not able|not programmed|not comfortable|not designed|not authori[sz]ed)",
+            r"\bI(?:'m| am) (?:just |only )?"
+            r"(?:unable|not able|not programmed|not comfortable|not designed|not authori[sz]ed)",
             r"\bmy (?:purpose|programming|role) is to\b[^.]{0,80}(?:respectful|safe|ethical|positive|harmless|helpful)",
         )
     ),

@@ -12,12 +12,7 @@ def preload() -> None:
     """Import what tasks need, in the scheduler process only."""
     if "scheduler" not in sys.argv:
         return
-    import great_expectations  # noqa: F401
-    import great_expectations.checkpoint
-    import great_expectations.datasource.fluent
     import numpy  # noqa: F401
-    import openai  # noqa: F401
-    import openai.resources.chat
     from scipy import special  # noqa: F401
 
     import anchorwatch.airflow_support.channels

@@ -16,7 +16,8 @@ Channel = Literal["pagerduty", "slack"]
 _RESOLVED = ":resolved"
 
 _INSERT = sa.text(
-    "INSERT INTO alerts (dedup_key, channel, run_date, run_id, severity, rule_ids, payload, status, attempts, created_at) "
+    "INSERT INTO alerts "
+    "(dedup_key, channel, run_date, run_id, severity, rule_ids, payload, status, attempts, created_at) "
     "VALUES (:dedup_key, :channel, :run_date, :run_id, :severity, :rule_ids, :payload, :status, 0, now()) "
     "ON CONFLICT (dedup_key, channel) DO NOTHING"
 ).bindparams(sa.bindparam("payload", type_=JSONB))

@@ -1,5 +1,6 @@
 """Commands that bring logs in: load files, simulate traffic."""
 
+import functools
 import json
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
@@ -44,7 +45,7 @@ def load(
             target = rejects or home() / "rejects" / f"{path.stem}.rejects.jsonl"
             bar = progress.add_task(f"loading {path.name}", total=None)
             counts = load_file(
-                engine, path, chosen, rejects_path=target, progress=lambda rows, bar=bar: progress.advance(bar, rows)
+                engine, path, chosen, rejects_path=target, progress=functools.partial(progress.advance, bar)
             )
             results[str(path)] = asdict(counts)
             if not as_json:

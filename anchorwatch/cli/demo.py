@@ -1,6 +1,7 @@
 """The demo, and Airflow on this machine."""
 
 import signal
+import sys
 from typing import Annotated
 
 import typer
@@ -27,7 +28,8 @@ def demo(
 
     from anchorwatch.demo.story import Demo
 
-    if not Demo(Console(highlight=False), seed).run(stay=not leave):
+    console = Console(highlight=False) if sys.stdout.isatty() else Console(highlight=False, width=120)
+    if not Demo(console, seed).run(stay=not leave):
         raise typer.Exit(1)
 
 

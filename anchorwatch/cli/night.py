@@ -1,8 +1,11 @@
 """The nightly job without Airflow."""
 
+import contextlib
 import json
+import sys
+from contextlib import AbstractContextManager
 from datetime import UTC, datetime
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -49,18 +52,16 @@ def run(
     failed: list[AnchorwatchError] = []
     with progress_bar() as progress:
         bar = progress.add_task("days", total=len(days))
+
+        def show(step: str) -> None:
+            progress.update(bar, description=step)
+
         for day in days:
             one = Run(f"{kind}-{now:%Y%m%dT%H%M%S%f}", day, "backfill" if first else "cli")
+            show(str(day))
             try:
                 with _quiet(as_json):
-                    done = run_day(
-                        engine,
-                        settings,
-                        book,
-                        one,
-                        now.date(),
-                        lambda step, day=day: progress.update(bar, description=f"{day} {step}"),
-                    )
+                    done = run_day(engine, settings, book, one, now.date(), show)
             except QualityGateFailed as error:
                 failed.append(error)
                 typer.echo(f"{day}: stopped: {error}", err=True)
@@ -72,12 +73,12 @@ def run(
         raise typer.Exit(1)
 
 
-def _quiet(wanted: bool):  # type: ignore[no-untyped-def]
-    import contextlib
-    import sys
-
+def _quiet(wanted: bool) -> AbstractContextManager[Any]:
     return contextlib.redirect_stdout(sys.stderr) if wanted else contextlib.nullcontext()
 
 
 def _words(done: dict[str, int]) -> str:
-    return f"done, {done['days_derived']} days derived, {done['alerts_pending']} alerts pending, {done['alerts_suppressed']} suppressed"
+    return (
+        f"done, {done['days_derived']} days derived, "
+        f"alerts: {done['alerts_pending']} pending, {done['alerts_suppressed']} suppressed"
+    )

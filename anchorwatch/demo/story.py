@@ -212,7 +212,7 @@ class Demo:
             )
         alarms = false_alarms(self.events, findings)
         self.console.print(
-            f"  false alarms (page or slack, no stated drift explains them): {len(alarms)} in {DAYS} days"
+            f"  false alarms (page or slack, not explained by a stated drift): {len(alarms)} in {DAYS} days"
         )
         for alarm in alarms:
             segment = f"{alarm.segment_name}={alarm.segment_value}"
@@ -229,7 +229,7 @@ class Demo:
         )
         ours = f"ANCHORWATCH_HOME={os.path.relpath(home())} .venv/bin/anchorwatch"
         self.console.print(f"  report   {ours} report --date {self.last_day}", soft_wrap=True)
-        self.console.print(f'  tables   {ours} sql "SELECT * FROM bi_findings ORDER BY run_date"', soft_wrap=True)
+        self.console.print(f'  tables   {ours} sql "TABLE bi_findings"', soft_wrap=True)
         self.console.print(f"  checks   {home() / 'data_docs' / 'logs' / self.last_day.isoformat() / 'index.html'}")
         return all(drift.day is not None for drift in found)
 

@@ -43,7 +43,8 @@ def new_findings(connection: sa.Connection) -> list[Any]:
     """Return every finding on the day it began to fire."""
     statement = sa.text(
         "SELECT run_date, rule_id, severity, metric, segment_name, segment_value, change, z FROM drift_findings "
-        "WHERE status = 'firing' AND firing_since = run_date ORDER BY run_date, ABS(z) DESC"
+        "WHERE status = 'firing' AND firing_since = run_date "
+        "ORDER BY run_date, CASE WHEN segment_name = 'all' THEN 0 ELSE 1 END, ABS(z) DESC"
     )
     return list(connection.execute(statement))
 

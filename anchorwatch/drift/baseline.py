@@ -1,11 +1,11 @@
 """What a stream is compared with: which days, their mean, and how much one day differs from the next."""
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
-from anchorwatch.drift.history import Floats, Series
+from anchorwatch.drift.history import Series
 from anchorwatch.settings import Rule
 
 LONG_FROM, LONG_TO = 69, 14
@@ -15,6 +15,8 @@ MIN_DAYS = 7
 WEEK = 7
 
 Scale = Literal["log", "linear"]
+Days = np.ndarray[Any, np.dtype[np.int64]]
+"""Positions in the arrays of a `Series`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +32,7 @@ class Baseline:
         reason: long, cold_start, frozen or week_before.
     """
 
-    days: Floats
+    days: Days
     mean: float
     dispersion: float
     n: float
@@ -42,7 +44,7 @@ class Baseline:
         return len(self.days)
 
 
-def choose_days(series: Series, day: int, tested_days: int, frozen_before: int | None) -> tuple[Floats, str]:
+def choose_days(series: Series, day: int, tested_days: int, frozen_before: int | None) -> tuple[Days, str]:
     """Choose the baseline days; none where fewer than 7 have data.
 
     The long window first. Before it holds 14 days, all days before the tested window (cold start).
@@ -58,9 +60,9 @@ def choose_days(series: Series, day: int, tested_days: int, frozen_before: int |
     return (days, reason) if len(days) >= MIN_DAYS else (days[:0], reason)
 
 
-def _with_data(series: Series, first: int, last: int) -> Floats:
+def _with_data(series: Series, first: int, last: int) -> Days:
     first = max(first, 0)
-    window = np.arange(first, max(last, first - 1) + 1)
+    window = np.arange(first, max(last, first - 1) + 1, dtype=np.int64)
     return window[series.n[window] > 0]
 
 
@@ -85,11 +87,11 @@ def make_baseline(
 
 
 def _week_before(
-    daily: Series, rolling: Series, day: int, days: Floats, dispersion: float | None, scale: Scale
+    daily: Series, rolling: Series, day: int, days: Days, dispersion: float | None, scale: Scale
 ) -> Baseline | None:
     """Compare with the 7 days before the tested 7; their spread comes from the whole baseline."""
     before = day - WEEK
-    week = np.arange(before - WEEK + 1, before + 1)
+    week = np.arange(before - WEEK + 1, before + 1, dtype=np.int64)
     if before < WEEK - 1 or dispersion is None or (daily.n[week] > 0).sum() < WEEK:
         return None
     mean = _on_scale(float(rolling.value[before]), scale)
@@ -98,7 +100,7 @@ def _week_before(
     return Baseline(week, mean, dispersion, float(daily.n[week].sum()), "week_before")
 
 
-def _mean_of_windows(rolling: Series, days: Floats, scale: Scale) -> float | None:
+def _mean_of_windows(rolling: Series, days: Days, scale: Scale) -> float | None:
     """Return the mean 7-day quantile of the windows inside the baseline.
 
     A 7-day percentile is not the mean of daily ones (a small day's p95 is nearly its maximum), so it is
@@ -110,7 +112,7 @@ def _mean_of_windows(rolling: Series, days: Floats, scale: Scale) -> float | Non
     return float(np.mean(values)) if values else None
 
 
-def _dispersion(daily: Series, days: Floats, scale: Scale, is_rate: bool) -> float | None:
+def _dispersion(daily: Series, days: Days, scale: Scale, is_rate: bool) -> float | None:
     value, n, variance = daily.value[days], daily.n[days], daily.variance[days]
     if scale == "log":
         positive = value > 0

@@ -13,6 +13,7 @@ from anchorwatch.settings import Rule, RuleBook
 
 MIN_ROWS_A_DAY = 25
 """Streams with fewer rows on a day are tested on 7 days."""
+ROWS_BEYOND = 5
 COOLDOWN_DAYS = 7
 """A rule that fires again on a stream within these days continues, and does not alert again."""
 NOT_WATCHED = frozenset({"hour_of_day"})
@@ -22,11 +23,26 @@ Firings = dict[tuple[str, Stream], Firing]
 
 @dataclass(frozen=True, slots=True)
 class MetricKind:
-    """What drift has to know of a metric: its scale, and whether it is a percentile or a rate."""
+    """What drift has to know of a metric.
+
+    Attributes:
+        is_relative: Compared by factor, not by difference.
+        quantile: The p of a percentile, None for means and rates.
+    """
 
     is_relative: bool
-    is_quantile: bool
     is_rate: bool
+    quantile: float | None = None
+
+    @property
+    def is_quantile(self) -> bool:
+        """Whether the metric is a percentile."""
+        return self.quantile is not None
+
+    @property
+    def min_n(self) -> int:
+        """Rows below which a percentile is the luck of a single row: five have to lie beyond it."""
+        return 0 if self.quantile is None else round(ROWS_BEYOND / min(self.quantile, 1 - self.quantile))
 
     @property
     def scale(self) -> Scale:
@@ -79,15 +95,22 @@ def _frozen(before: Firings) -> dict[Stream, date]:
 
 
 def _streams(history: History, rule: Rule, day: date) -> list[Stream]:
+    """Return the streams of a rule; a segment that is the whole traffic would only repeat `all`."""
     at = history.index(day)
+    whole = {stream.epoch: series.n[at] for stream, series in history.rolling.items() if _is_whole(stream, rule)}
     return sorted(
         stream
         for stream, series in history.rolling.items()
         if stream.metric == rule.metric
         and series.n[at] > 0
+        and (stream.segment_name == "all" or series.n[at] < whole.get(stream.epoch, math.inf))
         and stream.segment_value != "(none)"
         and (stream.segment_name in rule.segments if rule.segments else stream.segment_name not in NOT_WATCHED)
     )
+
+
+def _is_whole(stream: Stream, rule: Rule) -> bool:
+    return stream.metric == rule.metric and stream.segment_name == "all"
 
 
 def _test(
@@ -101,8 +124,9 @@ def _test(
     if daily.n[at] == 0:
         finding.reason = "no rows on this day"
         return None
-    if finding.n < rule.min_n:
-        finding.reason = f"{finding.n} rows under test, {rule.min_n} needed"
+    needed = max(rule.min_n, kind.min_n)
+    if finding.n < needed:
+        finding.reason = f"{finding.n} rows under test, {needed} needed"
         return None
     frozen_at = history.index(frozen) if frozen is not None else None
     baseline = make_baseline(

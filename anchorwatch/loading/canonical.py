@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from anchorwatch.settings.mapping import ColumnMap, Mapping
+from anchorwatch.settings.mapping import ANY_OTHER, ColumnMap, Mapping
 from anchorwatch.warehouse.schema import relation
 
 CANONICAL = tuple(
@@ -71,7 +71,7 @@ def canonical_row(row: dict[str, Any], mapping: Mapping, now: datetime) -> Canon
     as_json = json.dumps(attributes, sort_keys=True, ensure_ascii=False)
     text = json.dumps([values, as_json], default=str, ensure_ascii=False)
     return CanonicalRow(
-        request_id=values[0],
+        request_id=str(values[0]),
         values=tuple(_with_status(values)),
         attributes=as_json,
         content_hash=hashlib.sha256(text.encode()).hexdigest()[:32],
@@ -84,9 +84,17 @@ _ERROR = next(i for i, column in enumerate(CANONICAL) if column.name == "error")
 
 
 def _with_status(values: list[Any]) -> list[Any]:
-    """A log without a status column still says by its error column what failed."""
-    if values[_STATUS] is None:
+    """Make status ok or error.
+
+    A log without a status column says by its error column what failed; one whose status is a text like
+    `error: timeout` says both in one.
+    """
+    status = values[_STATUS]
+    if status is None:
         values[_STATUS] = "ok" if values[_ERROR] is None else "error"
+    elif status not in ("ok", "error"):
+        values[_STATUS] = "error"
+        values[_ERROR] = values[_ERROR] or status
     return values
 
 
@@ -97,10 +105,10 @@ def _source_value(row: dict[str, Any], chosen: ColumnMap | None) -> Any:
         return chosen.constant
     value = row.get(chosen.column)
     if chosen.values is not None and not _is_missing(value):
-        value = chosen.values.get(_as_key(value), value)
+        value = chosen.values.get(_as_key(value), chosen.values.get(ANY_OTHER, value))
     if chosen.scale is not None and not _is_missing(value):
         try:
-            value = float(value) * chosen.scale
+            value = float(str(value)) * chosen.scale
         except (TypeError, ValueError):
             return value
     return value
@@ -183,8 +191,8 @@ def _check(name: str, value: Any, now: datetime) -> None:
         raise ValueError("in the future")
     if name in _NOT_NEGATIVE and value < 0:
         raise ValueError("negative")
-    if name == "status" and value not in ("ok", "error"):
-        raise ValueError("neither 'ok' nor 'error'; translate it with `values` in the mapping")
+    if name == "status" and value != "ok" and not value.startswith("error"):
+        raise ValueError("neither 'ok' nor 'error...'; translate it with `values` in the mapping")
     if name == "user_feedback" and value not in (-1, 0, 1):
         raise ValueError("not -1, 0 or 1; translate it with `values` in the mapping")
     if name == "log_probability" and not 0 < value <= 1:

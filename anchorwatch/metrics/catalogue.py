@@ -28,6 +28,11 @@ class Metric:
     is_complement: bool = False
 
     @property
+    def quantile(self) -> float | None:
+        """The p of a percentile, e.g. 0.95; None for means and rates."""
+        return int(self.name.rpartition("_p")[2]) / 100 if self.estimator == "quantile" else None
+
+    @property
     def is_relative(self) -> bool:
         """Whether changes are measured on the log scale: positive amounts without an upper end."""
         return self.unit in ("ms", "USD", "tokens", "calls")
@@ -54,10 +59,17 @@ _ALL = (
     Metric(
         "refusal_rate", "rate", "rise", "mean", "check", "Share of answers that decline", "refusal", True
     ),
-    Metric("format_validity", "rate", "fall", "mean", "check", "Share of answers of the right form", "format_validity"),
-    Metric("truncation_rate", "rate", "rise", "mean", "check", "Share of answers that were cut off", "truncation", True),
+    Metric(
+        "format_validity", "rate", "fall", "mean", "check", "Share of answers of the right form", "format_validity"
+    ),
+    Metric(
+        "truncation_rate", "rate", "rise", "mean", "check", "Share of answers that were cut off", "truncation", True
+    ),
     Metric("repetition_rate", "rate", "rise", "mean", "check", "Share of answers stuck in a loop", "repetition", True),
-    Metric("grounding", "score", "fall", "mean", "check", "Mean share of numbers, dates and URLs that are in the context", "grounding"),
+    Metric(
+        "grounding", "score", "fall", "mean", "check",
+        "Mean share of numbers, dates and URLs that are in the context", "grounding",
+    ),
     Metric(
         "ground_truth_agreement", "rate", "fall", "mean", "check",
         "Share of answers that agree with the expected one, where one is known", "ground_truth_agreement",

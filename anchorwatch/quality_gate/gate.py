@@ -39,12 +39,7 @@ def check_logs(engine: sa.Engine, settings: Settings, run_id: str, run_date: dat
         if rows == 0:
             return GateOutcome(0, [f"{run_date}: no logs; the day is stored as no_data"])
         earlier = earlier_days(connection, run_date)
-    # Literals, because Great Expectations takes a query without parameters; both are made from a date.
-    select = (
-        "SELECT request_id, status, model, log_probability, latency_ms, cost_usd, output_tokens, "  # noqa: S608
-        "NULLIF(LENGTH(prompt), 0) AS prompt_chars, CAST(hour_of_day AS INTEGER) AS hour FROM source_requests "
-        f"WHERE requested_at >= '{window['day_start'].isoformat()}' AND requested_at < '{window['day_end'].isoformat()}'"
-    )
+    select = query("gate_results", "logs").bindparams(**window)
     return _run(engine, "logs", select, run_id, run_date, log_checks(settings, earlier), rows)
 
 
@@ -55,18 +50,19 @@ def check_results(engine: sa.Engine, settings: Settings, run_id: str, run_date: 
         QualityGateFailed: Too many rows are unscored, or the ledger does not add up.
     """
     select = query("gate_results", "results").bindparams(run_id=run_id, run_date=run_date)
-    # Great Expectations wants a query that begins with SELECT; ours begins with its header.
-    literal = f"SELECT * FROM ({select.compile(engine, compile_kwargs={'literal_binds': True})}) AS results"
-    return _run(engine, "results", literal, run_id, run_date, result_checks(settings, rows), rows)
+    return _run(engine, "results", select, run_id, run_date, result_checks(settings, rows), rows)
 
 
 def _run(
-    engine: sa.Engine, gate: str, select: str, run_id: str, run_date: date, checks: list[Check], rows: int
+    engine: sa.Engine, gate: str, select: sa.TextClause, run_id: str, run_date: date, checks: list[Check], rows: int
 ) -> GateOutcome:
     docs = data_docs(gate, run_date)
+    # Great Expectations wants a query that begins with SELECT, and without parameters.
+    literal = select.compile(engine, compile_kwargs={"literal_binds": True})
+    rows_of_day = f"SELECT * FROM ({literal}) AS rows_of_day"  # noqa: S608 - bound above, by SQLAlchemy
     # As in plan_for_fresh_rows: the results were written a moment ago and have no statistics.
     url = engine.url.update_query_dict({"options": "-c timezone=UTC -c enable_nestloop=off"})
-    results = run_checks(url.render_as_string(hide_password=False), select, checks, f"{gate}_{run_date}", docs)
+    results = run_checks(url.render_as_string(hide_password=False), rows_of_day, checks, f"{gate}_{run_date}", docs)
     _store(engine, gate, run_id, run_date, results)
     broken = [result for result in results if not result.success]
     if failures := [result for result in broken if result.check.level == "fail"]:

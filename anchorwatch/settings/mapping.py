@@ -4,6 +4,8 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, model_validator
 
+ANY_OTHER = "*"
+
 
 class ColumnMap(BaseModel):
     """Where a canonical column comes from.
@@ -11,7 +13,8 @@ class ColumnMap(BaseModel):
     Attributes:
         column: Column of the source; None with `constant`.
         scale: Factor for a number, e.g. 1000 from seconds to milliseconds.
-        values: Translation of source values; a value that is not listed is kept as it is.
+        values: Translation of source values; the key `*` is for every value that is not listed,
+            without it such a value is kept as it is.
         constant: The same value for every row.
     """
 

@@ -50,6 +50,5 @@ def derive(engine: sa.Engine, book: RuleBook) -> list[date]:
 
 def _kinds() -> dict[str, MetricKind]:
     return {
-        name: MetricKind(metric.is_relative, metric.estimator == "quantile", metric.unit == "rate")
-        for name, metric in METRICS.items()
+        name: MetricKind(metric.is_relative, metric.unit == "rate", metric.quantile) for name, metric in METRICS.items()
     }

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql
 
 from anchorwatch.errors import ConfigError
-from anchorwatch.settings.mapping import ColumnMap
+from anchorwatch.settings.mapping import ANY_OTHER, ColumnMap
 from anchorwatch.settings.model import SampledLogging, Settings
 from anchorwatch.warehouse.rows import lock
 from anchorwatch.warehouse.schema import TYPES, relation
@@ -47,7 +47,7 @@ def _fingerprint(settings: Settings) -> str:
 
 def _replace(connection: sa.Connection, name: str, select: sa.Select[Any] | sa.CompoundSelect[Any]) -> None:
     # `named` leaves a percent sign in a literal alone, and the driver without parameters does too.
-    dialect = postgresql.dialect(paramstyle="named")
+    dialect = postgresql.dialect(paramstyle="named")  # type: ignore[no-untyped-call]
     body = select.compile(dialect=dialect, compile_kwargs={"literal_binds": True})
     driver = connection.connection.driver_connection
     assert driver is not None
@@ -114,8 +114,10 @@ def _value(table: sa.Table, key: str, chosen: ColumnMap) -> Expression:
     value = _column(table, f"{key}.column", chosen.column)
     if chosen.values:
         as_text = sa.cast(value, sa.Text)
-        cases = [(as_text == source, sa.literal(str(target))) for source, target in chosen.values.items()]
-        value = sa.case(*cases, else_=as_text)
+        listed = dict(chosen.values)
+        other = listed.pop(ANY_OTHER, None)
+        cases = [(as_text == source, sa.literal(str(target))) for source, target in listed.items()]
+        value = sa.case(*cases, else_=sa.literal(str(other)) if other is not None else as_text)
     return value * chosen.scale if chosen.scale is not None else value
 
 
@@ -126,7 +128,7 @@ def _clean(name: str, value: Expression) -> Expression:
             in_range = sa.and_(in_range, value < _INFINITY)
         return sa.case((in_range, value))
     if name == "status":
-        return sa.case((value.in_(["ok", "error"]), value))
+        return sa.case((value == "ok", sa.literal("ok")), (value.like("error%"), sa.literal("error")))
     if name == "log_probability":
         return sa.case((sa.and_(value > 0, value <= 1), value))
     return value
