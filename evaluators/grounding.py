@@ -79,7 +79,8 @@ def _rounds_to(fact: _Fact, numbers: list[float]) -> bool:
     if fact.kind != "number":
         return False
     value = float(fact.value)
-    return any(round(number, fact.decimals) == value for number in numbers)
+    half_a_digit = 0.5 * 10**-fact.decimals * (1 + 1e-9)
+    return any(abs(number - value) <= half_a_digit for number in numbers)
 
 
 def _facts(text: str) -> Iterator[_Fact]:

@@ -1,7 +1,7 @@
 """Many questions at once: bounded concurrency, answers saved as they come, a dead endpoint noticed early."""
 
 import asyncio
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Coroutine, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -40,23 +40,38 @@ class Outcome:
     attempts: int
 
 
+_Done = asyncio.Queue[tuple[Outcome, asyncio.Event] | Exception | None]
+
+
 class _Breaker:
     """Counts failures in a row and raises when the endpoint looks dead."""
 
     def __init__(self, endpoint: str) -> None:
         self._endpoint = endpoint
-        self._failures = 0
+        self._in_a_row = 0
+        self._has_worked = False
+        self._last_problem = ""
 
     def worked(self) -> None:
-        self._failures = 0
+        self._in_a_row = 0
+        self._has_worked = True
 
     def failed(self, what: str) -> None:
-        self._failures += 1
-        if self._failures >= FAILURES_IN_A_ROW:
-            raise TransientError(
-                f"the judge at {self._endpoint} does not answer ({what}, {self._failures} questions in a row); "
-                "what was judged so far is kept, run the day again when it is back"
-            )
+        self._in_a_row += 1
+        self._last_problem = what
+        if self._in_a_row >= FAILURES_IN_A_ROW:
+            self._open()
+
+    def finish(self) -> None:
+        """At the end: few questions, and not one of them answered, is a dead endpoint too."""
+        if self._in_a_row and not self._has_worked:
+            self._open()
+
+    def _open(self) -> None:
+        raise TransientError(
+            f"the judge at {self._endpoint} does not answer ({self._last_problem}, {self._in_a_row} questions in a "
+            "row); what was judged so far is kept, run the day again when it is back"
+        )
 
 
 def ask_all(
@@ -69,8 +84,8 @@ def ask_all(
 ) -> None:
     """Ask every question and hand outcomes to `save` while others are still in flight.
 
-    A kill loses at most the calls in flight: `save` gets what is ready as soon as it has stored the
-    last lot.
+    A place in flight is free again only when its outcome is stored, so a kill loses at most
+    `concurrency` answers. What is ready is stored together, so storing costs little.
 
     Raises:
         TransientError: The endpoint is dead; what was answered before has been saved.
@@ -86,35 +101,51 @@ async def _ask_all(
     reasks: int,
     save: Callable[[list[Outcome]], None],
 ) -> None:
-    done: asyncio.Queue[Outcome | None] = asyncio.Queue()
+    done: _Done = asyncio.Queue()
     breaker = _Breaker(judge.endpoint.name)
 
     async def work() -> None:
         for question in questions:
-            done.put_nowait(await _ask(judge, question, reasks, breaker))
+            outcome, stored = await _ask(judge, question, reasks, breaker), asyncio.Event()
+            done.put_nowait((outcome, stored))
+            await stored.wait()
 
     async with judge:
-        saver = asyncio.create_task(_save_as_they_come(done, save))
         try:
             async with asyncio.TaskGroup() as group:
-                for _ in range(concurrency):
-                    group.create_task(work())
+                group.create_task(_workers(work, concurrency, done))
+                group.create_task(_save_as_they_come(done, save))
         except* Exception as errors:
             raise errors.exceptions[0] from None
-        finally:
-            done.put_nowait(None)
-            await saver
+        breaker.finish()
 
 
-async def _save_as_they_come(done: "asyncio.Queue[Outcome | None]", save: Callable[[list[Outcome]], None]) -> None:
+async def _workers(work: Callable[[], Coroutine[Any, Any, None]], concurrency: int, done: _Done) -> None:
+    """Run the workers; whatever ends them, the saver gets to know."""
+    try:
+        async with asyncio.TaskGroup() as group:
+            for _ in range(concurrency):
+                group.create_task(work())
+    except* Exception as errors:
+        done.put_nowait(errors.exceptions[0])
+    else:
+        done.put_nowait(None)
+
+
+async def _save_as_they_come(done: _Done, save: Callable[[list[Outcome]], None]) -> None:
+    """Store what is ready, together; raise what ended the workers once everything before it is stored."""
     while True:
         ready = [await done.get()]
         while not done.empty():
             ready.append(done.get_nowait())
-        outcomes = [outcome for outcome in ready if outcome is not None]
-        if outcomes:
-            await asyncio.to_thread(save, outcomes)
-        if None in ready:
+        answered = [item for item in ready if isinstance(item, tuple)]
+        if answered:
+            await asyncio.to_thread(save, [outcome for outcome, _ in answered])
+        for _, stored in answered:
+            stored.set()
+        if isinstance(ready[-1], Exception):
+            raise ready[-1]
+        if ready[-1] is None:
             return
 
 

@@ -2,6 +2,7 @@
 
 import logging
 import os
+import shutil
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
@@ -46,6 +47,7 @@ def run_checks(url: str, select: str, checks: list[Check], name: str, docs: Path
 
         context = gx.get_context(mode="ephemeral")
         context.variables.progress_bars = gx.data_context.types.base.ProgressBarsConfig(globally=False)
+        _drop_default_site(context)
         context.add_data_docs_site(site_name="local", site_config=_site(docs))
         source = context.data_sources.add_sql("warehouse", connection_string=url)
         batch = source.add_query_asset(name, query=select).add_batch_definition_whole_table("day")
@@ -61,6 +63,13 @@ def run_checks(url: str, select: str, checks: list[Check], name: str, docs: Path
     for animation in (docs / "static" / "images").glob("*.gif"):
         animation.unlink()  # tutorials, 3 MB a day
     return _in_order(checks, results.results)
+
+
+def _drop_default_site(context: Any) -> None:
+    """An ephemeral context makes a temporary directory for docs that nobody asked for."""
+    for site in (context.variables.data_docs_sites or {}).values():
+        shutil.rmtree(site["store_backend"]["base_directory"], ignore_errors=True)
+    context.delete_data_docs_site("local_site")
 
 
 def _site(docs: Path) -> dict[str, Any]:

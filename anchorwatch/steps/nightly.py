@@ -81,16 +81,21 @@ def summarise(engine: sa.Engine, settings: Settings, run: Run, rows: int) -> Non
     Raises:
         QualityGateFailed: Too many rows are unscored; nothing is published.
     """
-    from anchorwatch.metrics import publish_day
-
     with recorded(engine, run):
         if rows:
             from anchorwatch.quality_gate import check_results
 
             check_results(engine, settings, run.run_id, run.run_date, rows)
-        with connect(engine) as connection:
-            counts = publish_day(connection, settings, run.run_id, run.run_date, has_data=rows > 0)
-            record_rows(connection, run, counts.rows_in, counts.rows_judged, counts.rows_unscored)
+        publish(engine, settings, run, rows)
+
+
+def publish(engine: sa.Engine, settings: Settings, run: Run, rows: int) -> None:
+    """Replace the day by what the run made of it, in one transaction."""
+    from anchorwatch.metrics import publish_day
+
+    with connect(engine) as connection:
+        counts = publish_day(connection, settings, run.run_id, run.run_date, has_data=rows > 0)
+        record_rows(connection, run, counts.rows_in, counts.rows_judged, counts.rows_unscored)
 
 
 def detect(engine: sa.Engine, settings: Settings, book: RuleBook, run: Run, today: date) -> dict[str, int]:

@@ -1,0 +1,330 @@
+"""The invariants of the night, against a real Postgres and a judge over HTTP."""
+
+import os
+import random
+import signal
+import subprocess
+import sys
+from datetime import date, timedelta
+
+import pytest
+import sqlalchemy as sa
+from hypothesis import HealthCheck, given
+from hypothesis import settings as hypothesis_settings
+from hypothesis import strategies as st
+from warehouse_rows import DAY, insert_requests, request_row, scalar, table_rows
+
+from anchorwatch.errors import ConfigError, QualityGateFailed, TransientError
+from anchorwatch.settings import load_rules
+from anchorwatch.steps import nightly
+from anchorwatch.steps.derive import derive
+from anchorwatch.steps.local import run_day
+from anchorwatch.steps.run import Run, pick_run_date
+from anchorwatch.warehouse import connect
+from anchorwatch.warehouse.initialise import initialise
+
+COMPARED = {
+    "samples": (),
+    "evaluations": (),
+    "daily_metrics": (),
+    "latency_histogram": (),
+    "day_partitions": (),
+    "rolling_metrics": (),
+    "baselines": (),
+    "drift_findings": (),
+    "change_events": (),
+}
+ALL_TABLES = (*COMPARED, "alerts", "runs", "judge_calls", "gate_results", "work_samples", "work_evaluations")
+DAYS = 10
+
+
+def traffic(days: int = DAYS, rows: int = 24) -> list[dict]:
+    """Ten small days; the answers get worse and a new version comes on the eighth; one day is empty."""
+    rng = random.Random(3)
+    made = []
+    for offset in range(days):
+        day = DAY + timedelta(days=offset)
+        for n in range(0 if offset == 4 else rows):
+            bad = rng.random() < (0.6 if offset >= 7 else 0.1)
+            made.append(
+                request_row(
+                    n,
+                    day,
+                    prompt=f"Question {n} of {day}: what is the price of plan A?",
+                    response="Plan A costs 77 dollars." if bad else f"Plan A costs 12 dollars. {'Yes. ' * (n % 3)}",
+                    query_type=rng.choice(["faq", "billing"]),
+                    model_version="m-1-b" if offset >= 7 else "m-1-a",
+                    status="error" if n == 5 else "ok",
+                    is_flagged=n == 6,
+                )
+            )
+            if n == 5:
+                made[-1]["response"] = None
+    return made
+
+
+def run(engine, settings, day, run_id="r", run_type="backfill"):
+    return run_day(engine, settings, load_rules(settings), Run(run_id, day, run_type), DAY)
+
+
+def state(engine):
+    return {table: table_rows(engine, table, drop=drop) for table, drop in COMPARED.items()}
+
+
+@pytest.fixture
+def stored(engine, settings):
+    insert_requests(engine, traffic())
+    initialise(engine, settings)
+    return engine
+
+
+def clear(engine):
+    with connect(engine) as connection:
+        connection.exec_driver_sql("TRUNCATE " + ", ".join(ALL_TABLES))
+
+
+def test_any_order_of_days_with_repeats_gives_equal_tables_and_pays_once(stored, settings, judge_server):
+    days = [DAY + timedelta(days=n) for n in range(DAYS)]
+    for day in days:
+        run(stored, settings, day)
+    expected, paid = state(stored), judge_server.calls
+    assert expected["drift_findings"]
+    assert expected["change_events"]
+
+    @hypothesis_settings(max_examples=4, deadline=None, suppress_health_check=list(HealthCheck))
+    @given(order=st.permutations(days), again=st.lists(st.sampled_from(days), max_size=3))
+    def any_order(order, again):
+        clear(stored)
+        for number, day in enumerate([*order, *again]):
+            run(stored, settings, day, run_id=f"r{number}")
+        assert state(stored) == expected
+
+    any_order()
+    assert judge_server.calls == paid
+    assert scalar(stored, "SELECT COUNT(*) FROM judge_calls WHERE NOT is_cached") == 0
+
+
+def test_every_logged_row_is_in_the_ledger_once(stored, settings):
+    for offset in range(3):
+        run(stored, settings, DAY + timedelta(days=offset))
+    with connect(stored) as connection:
+        counts = dict(
+            connection.execute(
+                sa.text("SELECT COALESCE(status || ': ' || reason, status), COUNT(*) FROM samples GROUP BY 1")
+            ).all()
+        )  # fmt: skip
+    assert counts == {"judged": 69, "not_applicable: no_response": 3}
+    scored = "SELECT COUNT(*) FROM evaluations WHERE (value IS NULL) = (unscored_reason IS NULL)"
+    assert scalar(stored, scored) == 0
+    rows, evaluators = 72, 6
+    check_rows = "SELECT COUNT(*) FROM evaluations WHERE evaluator NOT IN ('quality', 'hallucination')"
+    assert scalar(stored, check_rows) == rows * evaluators
+    reason = "SELECT DISTINCT unscored_reason FROM evaluations AS e JOIN samples USING (run_date, request_id) WHERE status = 'not_applicable'"
+    assert scalar(stored, reason) == "not_applicable: no_response"
+
+
+_KILLED = """
+import sys
+from datetime import date
+from anchorwatch.settings import Settings, load_rules
+from anchorwatch.steps.local import run_day
+from anchorwatch.steps.run import Run
+from anchorwatch.warehouse import make_engine
+settings = Settings.model_validate_json(sys.argv[1])
+print("started", flush=True)
+run_day(make_engine(), settings, load_rules(settings), Run("killed", date.fromisoformat(sys.argv[2]), "backfill"),
+        date.fromisoformat(sys.argv[2]), lambda step: print("step", step, flush=True))
+print("done", flush=True)
+"""
+_POINTS = ["checking logs", "sampling", "evaluating", "judging", "summarising", "detecting"]
+
+
+def test_a_run_killed_anywhere_and_retried_leaves_the_same_tables(stored, settings, judge_server, warehouse_url):
+    """SIGKILL while each step is under way; the retry has the same run id, as a task's retry has."""
+    days = [DAY, DAY + timedelta(days=1)]
+    for day in days:
+        run(stored, settings, day)
+    expected, paid = state(stored), judge_server.calls
+    environment = {**os.environ, "ANCHORWATCH_WAREHOUSE_URL": warehouse_url}
+    for point in _POINTS:
+        clear(stored)
+        run(stored, settings, days[0])
+        command = [sys.executable, "-c", _KILLED, settings.model_dump_json(), days[1].isoformat()]
+        process = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True)
+        assert process.stdout is not None
+        for line in process.stdout:
+            if point in line:
+                process.send_signal(signal.SIGKILL)
+                break
+        process.wait()
+        run(stored, settings, days[1], run_id="killed")
+        assert state(stored) == expected, point
+    assert judge_server.calls == paid
+
+
+def test_a_judge_killed_half_way_is_not_paid_again(stored, settings, judge_server, warehouse_url):
+    """SIGKILL after 10 of 23 answers: the retry asks for the rest, plus at most the calls in flight."""
+    slow = settings.model_copy(update={"judge": settings.judge.model_copy(update={"concurrency": 2})})
+    killed = []
+
+    def kill_at_ten(number, body):
+        if number == 10 and not killed:
+            killed.append(process.pid)
+            os.kill(process.pid, signal.SIGKILL)
+
+    judge_server.fault = kill_at_ten
+    command = [sys.executable, "-c", _KILLED, slow.model_dump_json(), DAY.isoformat()]
+    process = subprocess.Popen(command, env={**os.environ, "ANCHORWATCH_WAREHOUSE_URL": warehouse_url})
+    process.wait()
+    assert killed
+    run(stored, slow, DAY)
+    distinct = scalar(stored, "SELECT COUNT(*) FROM judge_cache")
+    in_flight = 2
+    assert judge_server.calls <= distinct + in_flight
+
+
+def test_identical_rows_are_judged_once(engine, settings, judge_server):
+    insert_requests(engine, [request_row(n) for n in range(30)])
+    initialise(engine, settings)
+    run(engine, settings, DAY)
+    assert judge_server.calls == 1
+    assert scalar(engine, "SELECT COUNT(*) FROM samples WHERE status = 'judged'") == 30
+
+
+def test_a_ceiling_marks_the_rest_over_budget_and_keeps_the_estimate_weighted(stored, settings, judge_server):
+    limited = settings.model_copy(update={"judge": settings.judge.model_copy(update={"max_rows_per_day": 8})})
+    run(stored, limited, DAY)
+    counts = dict(
+        connection_rows(stored, "SELECT status, COUNT(*) FROM samples WHERE run_date = :d GROUP BY 1", d=DAY)
+    )
+    assert counts == {"judged": 8, "over_budget": 15, "not_applicable": 1}
+    weights = scalar(stored, "SELECT SUM(1 / (log_probability * judge_probability)) FROM samples WHERE is_selected")
+    assert float(weights) == pytest.approx(23)
+
+
+def connection_rows(engine, statement, **arguments):
+    with connect(engine) as connection:
+        return connection.execute(sa.text(statement), arguments).all()
+
+
+def test_an_empty_day_succeeds_as_no_data(stored, settings):
+    empty = DAY + timedelta(days=4)
+    run(stored, settings, empty)
+    assert scalar(stored, "SELECT status FROM day_partitions") == "no_data"
+    assert scalar(stored, "SELECT status FROM runs") == "no_data"
+    run(stored, settings, DAY + timedelta(days=3))
+    run(stored, settings, DAY + timedelta(days=5))
+    n_days = "SELECT n_days FROM rolling_metrics WHERE metric = 'flag_rate' AND segment_name = 'all' AND run_date = :d"
+    assert scalar(stored, n_days, d=DAY + timedelta(days=5)) == 2
+
+
+def test_a_day_with_one_row(engine, settings):
+    insert_requests(engine, [request_row(1)])
+    initialise(engine, settings)
+    run(engine, settings, DAY)
+    assert scalar(engine, "SELECT value FROM daily_metrics WHERE metric = 'latency_p95' AND segment_name = 'all'") == 101
+    assert scalar(engine, "SELECT DISTINCT status FROM drift_findings") == "not_enough_data"
+
+
+def test_hostile_rows_end_scored_or_with_a_reason(engine, settings, judge_server):
+    texts = [
+        "<script>alert(1)</script>", "'; DROP TABLE samples; --", "{{ 7 * 7 }}{% for x in y %}", "%s %(x)s $1 :name",
+        "\U0001f6a2 \u202e", "\\", "NULL", "x" * 5_000_000,
+    ]  # fmt: skip
+    insert_requests(engine, [request_row(n, prompt=text, response=text) for n, text in enumerate(texts)])
+    initialise(engine, settings)
+    run(engine, settings, DAY)
+    ledger = connection_rows(engine, "SELECT status, reason, COUNT(*) FROM samples GROUP BY 1, 2 ORDER BY 1")
+    assert ledger == [("failed", "input_too_long", 1), ("judged", None, 7)]
+
+
+def test_no_logged_text_is_stored_by_default(engine, settings):
+    secret = "The launch code is 8841-ZULU."
+    rows = [request_row(n, prompt=secret, response=f"{secret} I cannot help. 555 times", context="[\"x\"]") for n in range(25)]
+    insert_requests(engine, rows)
+    initialise(engine, settings)
+    run(engine, settings, DAY)
+    with connect(engine) as connection:
+        for table in sa.inspect(connection).get_table_names():
+            if table != "llm_requests":
+                found = connection.execute(sa.text(f"SELECT COUNT(*) FROM {table} AS t WHERE t::text LIKE '%8841%'"))
+                assert found.scalar_one() == 0, table
+
+
+def test_a_dead_judge_is_a_clear_error_and_publishes_nothing(stored, settings, judge_server):
+    dead = settings.model_copy(update={"judge": settings.judge.model_copy(update={"base_url": "http://127.0.0.1:9/v1"})})
+    with pytest.raises(TransientError, match=r"judge at http://127.0.0.1:9/v1 does not answer"):
+        run(stored, dead, DAY)
+    assert scalar(stored, "SELECT COUNT(*) FROM day_partitions") == 0
+    assert scalar(stored, "SELECT status FROM runs") == "failed"
+    run(stored, settings, DAY)
+    assert scalar(stored, "SELECT status FROM runs") == "success"
+
+
+def test_a_judge_that_talks_nonsense_stops_the_day_with_the_reason(stored, settings, judge_server):
+    from starlette.responses import PlainTextResponse
+
+    judge_server.fault = lambda number, body: PlainTextResponse("<html>hello</html>")
+    with pytest.raises(QualityGateFailed, match="too many rows chosen for the judge have no score"):
+        run(stored, settings, DAY)
+    assert scalar(stored, "SELECT COUNT(*) FROM samples") == 0
+
+
+def test_a_database_that_goes_away_in_the_middle_is_transient(stored, settings, judge_server, warehouse_url):
+    """Every connection of the run is cut while the judge is asked; the retry ends the day."""
+    cut = []
+
+    def cut_connections(number, body):
+        if number == 5 and not cut:
+            cut.append(True)
+            with connect(stored_admin) as connection:
+                connection.execute(
+                    sa.text(
+                        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+                        "WHERE datname = current_database() AND pid <> pg_backend_pid()"
+                    )
+                )
+
+    from anchorwatch.warehouse import make_engine
+
+    stored_admin = make_engine(url=warehouse_url.replace("postgresql:", "postgresql+psycopg:"))
+    judge_server.fault = cut_connections
+    with pytest.raises(TransientError, match="is not available"):
+        run(stored, settings, DAY)
+    stored_admin.dispose()
+    run(stored, settings, DAY)
+    assert scalar(stored, "SELECT status FROM day_partitions") == "ok"
+
+
+def test_an_unchanged_day_derives_nothing_and_a_new_rule_everything(stored, settings):
+    run(stored, settings, DAY)
+    run(stored, settings, DAY + timedelta(days=1))
+    book = load_rules(settings)
+    assert derive(stored, book) == []
+    assert derive(stored, book.model_copy(update={"alpha": 0.01})) == [DAY, DAY + timedelta(days=1)]
+
+
+def test_a_run_cannot_publish_a_sample_that_is_gone(stored, settings):
+    run(stored, settings, DAY)
+    with pytest.raises(TransientError, match="start the day again"):
+        nightly.publish(stored, settings, Run("ghost", DAY, "backfill"), rows=24)
+    assert scalar(stored, "SELECT COUNT(*) FROM samples") == 24
+
+
+class TestPickRunDate:
+    from datetime import UTC, datetime
+
+    now = datetime(2026, 3, 11, 3, 0, tzinfo=UTC)
+
+    def test_the_interval_starts_on_the_day(self):
+        start = self.now - timedelta(days=1)
+        assert pick_run_date(None, start, self.now, self.now) == date(2026, 3, 10)
+
+    def test_a_manual_run_means_yesterday_or_what_it_says(self):
+        assert pick_run_date(None, self.now, self.now, self.now) == date(2026, 3, 10)
+        assert pick_run_date("2026-01-02", self.now, self.now, self.now) == date(2026, 1, 2)
+
+    @pytest.mark.parametrize("wanted", ["2026-03-11", "2027-01-01", "tomorrow"])
+    def test_a_day_that_is_not_over_is_an_error(self, wanted):
+        with pytest.raises(ConfigError, match="run_date"):
+            pick_run_date(wanted, None, None, self.now)
