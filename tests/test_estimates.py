@@ -165,7 +165,9 @@ def test_small_segment_values_are_folded_into_other(engine):
     publish(engine, UNJUDGED.model_copy(update={"max_segment_values": 2}), DAY)
     with connect(engine) as connection:
         found = connection.execute(
-            sa.text("SELECT segment_value, n FROM daily_metrics WHERE metric = 'flag_rate' AND segment_name = 'query_type'")
+            sa.text(
+                "SELECT segment_value, n FROM daily_metrics WHERE metric = 'flag_rate' AND segment_name = 'query_type'"
+            )
         )
         assert dict(found.all()) == {"q4": 26, "q0": 1, "other": 3}
 

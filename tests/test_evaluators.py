@@ -29,7 +29,12 @@ CONTEXT = ("Plan A costs 1,200.50 dollars since 12 March 2024. See https://examp
         ("format_validity", "anything", {}, "valid"),
         ("format_validity", "  ", {}, "empty"),
         ("format_validity", '{"a": 1}', {"options": {"default": {"kind": "json", "required_keys": ["a"]}}}, "valid"),
-        ("format_validity", '{"b": 1}', {"options": {"default": {"kind": "json", "required_keys": ["a"]}}}, "missing_key"),
+        (
+            "format_validity",
+            '{"b": 1}',
+            {"options": {"default": {"kind": "json", "required_keys": ["a"]}}},
+            "missing_key",
+        ),
         ("format_validity", "[1]", {"options": {"default": {"kind": "json", "required_keys": ["a"]}}}, "not_an_object"),
         ("format_validity", "x", {"options": {"default": {"kind": "regex", "pattern": "^y"}}}, "no_match"),
         ("format_validity", " YES ", {"options": {"default": {"kind": "choice", "choices": ["yes", "no"]}}}, "valid"),
@@ -122,7 +127,9 @@ class TestAnswerReview:
 
     def test_a_quote_nobody_wrote_is_no_hallucination(self):
         parsed = self.review.parse('{"unsupported_claims": ["It is free."], "quality": 3}', INTERACTION)
-        assert self.review.scores(parsed, INTERACTION)["hallucination"].unscored_reason == "judge_quotes_not_in_response"
+        assert (
+            self.review.scores(parsed, INTERACTION)["hallucination"].unscored_reason == "judge_quotes_not_in_response"
+        )
 
     def test_without_context_there_is_no_hallucination_score(self):
         bare = Interaction("r1", "q", "a")

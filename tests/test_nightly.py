@@ -194,9 +194,7 @@ def test_identical_rows_are_judged_once(engine, settings, judge_server):
 def test_a_ceiling_marks_the_rest_over_budget_and_keeps_the_estimate_weighted(stored, settings, judge_server):
     limited = settings.model_copy(update={"judge": settings.judge.model_copy(update={"max_rows_per_day": 8})})
     run(stored, limited, DAY)
-    counts = dict(
-        connection_rows(stored, "SELECT status, COUNT(*) FROM samples WHERE run_date = :d GROUP BY 1", d=DAY)
-    )
+    counts = dict(connection_rows(stored, "SELECT status, COUNT(*) FROM samples WHERE run_date = :d GROUP BY 1", d=DAY))
     assert counts == {"judged": 8, "over_budget": 15, "not_applicable": 1}
     weights = scalar(stored, "SELECT SUM(1 / (log_probability * judge_probability)) FROM samples WHERE is_selected")
     assert float(weights) == pytest.approx(23)
@@ -222,7 +220,9 @@ def test_a_day_with_one_row(engine, settings):
     insert_requests(engine, [request_row(1)])
     initialise(engine, settings)
     run(engine, settings, DAY)
-    assert scalar(engine, "SELECT value FROM daily_metrics WHERE metric = 'latency_p95' AND segment_name = 'all'") == 101
+    assert (
+        scalar(engine, "SELECT value FROM daily_metrics WHERE metric = 'latency_p95' AND segment_name = 'all'") == 101
+    )
     assert scalar(engine, "SELECT DISTINCT status FROM drift_findings") == "not_enough_data"
 
 
@@ -240,7 +240,9 @@ def test_hostile_rows_end_scored_or_with_a_reason(engine, settings, judge_server
 
 def test_no_logged_text_is_stored_by_default(engine, settings):
     secret = "The launch code is 8841-ZULU."
-    rows = [request_row(n, prompt=secret, response=f"{secret} I cannot help. 555 times", context="[\"x\"]") for n in range(25)]
+    rows = [
+        request_row(n, prompt=secret, response=f"{secret} I cannot help. 555 times", context='["x"]') for n in range(25)
+    ]
     insert_requests(engine, rows)
     initialise(engine, settings)
     run(engine, settings, DAY)
@@ -252,7 +254,9 @@ def test_no_logged_text_is_stored_by_default(engine, settings):
 
 
 def test_a_dead_judge_is_a_clear_error_and_publishes_nothing(stored, settings, judge_server):
-    dead = settings.model_copy(update={"judge": settings.judge.model_copy(update={"base_url": "http://127.0.0.1:9/v1"})})
+    dead = settings.model_copy(
+        update={"judge": settings.judge.model_copy(update={"base_url": "http://127.0.0.1:9/v1"})}
+    )
     with pytest.raises(TransientError, match=r"judge at http://127.0.0.1:9/v1 does not answer"):
         run(stored, dead, DAY)
     assert scalar(stored, "SELECT COUNT(*) FROM day_partitions") == 0

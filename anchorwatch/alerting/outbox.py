@@ -40,6 +40,7 @@ def queue_alerts(
     is_backfill: bool,
     today: date,
     evaluators: dict[str, str | None],
+    cooldown_days: int,
 ) -> QueuedAlerts:
     """Put the day's new findings, and incidents that are over, into the outbox.
 
@@ -51,7 +52,7 @@ def queue_alerts(
     facts = [fact for fact in new_facts(connection, run_date, evaluators) if settings.alerts.routes.get(fact.severity)]  # type: ignore[call-overload]
     rows = _page_rows(settings, facts, run_date) + _slack_rows(settings, facts, run_date)
     if status == "pending":
-        rows += _resolve_rows(connection, run_date)
+        rows += _resolve_rows(connection, run_date, cooldown_days)
     counts = {"pending": 0, "suppressed": 0}
     for row in rows:
         channel = settings.alerts.slack if row["channel"] == "slack" else settings.alerts.pagerduty
@@ -107,18 +108,24 @@ def _slack_rows(settings: Settings, facts: list[Fact], run_date: date) -> list[d
     ]
 
 
-def _resolve_rows(connection: sa.Connection, run_date: date) -> list[dict[str, Any]]:
-    """Close incidents that were opened on an earlier day and whose rule fires nowhere any more."""
+def _resolve_rows(connection: sa.Connection, run_date: date, cooldown_days: int) -> list[dict[str, Any]]:
+    """Close incidents whose rule has fired nowhere for the whole cooldown.
+
+    Not sooner: a rule that fires again within it continues without a new alert, and its incident must
+    still be open then.
+    """
     statement = sa.text(
         "SELECT a.dedup_key, a.rule_ids FROM alerts AS a "
         "WHERE a.channel = 'pagerduty' AND a.status = 'sent' AND a.payload ->> 'event_action' = 'trigger' "
         "AND a.run_date < :run_date "
         "AND NOT EXISTS (SELECT 1 FROM alerts AS r WHERE r.dedup_key = a.dedup_key || :suffix) "
-        "AND NOT EXISTS (SELECT 1 FROM drift_findings AS f WHERE f.run_date = :run_date "
+        "AND NOT EXISTS (SELECT 1 FROM drift_findings AS f WHERE f.run_date BETWEEN :quiet_from AND :run_date "
         "AND f.rule_id = a.rule_ids AND f.status = 'firing') "
         "AND EXISTS (SELECT 1 FROM drift_findings AS f WHERE f.run_date = :run_date "
         "AND f.rule_id = a.rule_ids AND f.status = 'ok')"
     )
+    quiet_from = run_date - timedelta(days=cooldown_days - 1)
+    arguments = {"run_date": run_date, "suffix": _RESOLVED, "quiet_from": quiet_from}
     return [
         {
             "dedup_key": row.dedup_key + _RESOLVED,
@@ -127,7 +134,7 @@ def _resolve_rows(connection: sa.Connection, run_date: date) -> list[dict[str, A
             "rule_ids": row.rule_ids,
             "payload": pagerduty.resolve(row.dedup_key),
         }
-        for row in connection.execute(statement, {"run_date": run_date, "suffix": _RESOLVED})
+        for row in connection.execute(statement, arguments)
     ]
 
 

@@ -1,0 +1,153 @@
+"""The client against a server that misbehaves: every question ends in an answer or a reason."""
+
+import json
+
+import pytest
+from starlette.responses import JSONResponse, PlainTextResponse, Response
+
+from anchorwatch.errors import ConfigError, TransientError
+from anchorwatch.judge_client import JudgeEndpoint, OpenAIJudge, Question, ask_all, cache_key, judge_endpoint
+from anchorwatch.settings.model import JudgeSettings
+from anchorwatch.simulator.judge_server import MODEL
+from evaluators import AnswerReview, Interaction
+
+REVIEW = AnswerReview(fence_key="k")
+
+
+def ask(server, rows=4, **settings):
+    chosen = JudgeSettings.model_validate(
+        {"model": MODEL, "base_url": server.url, "max_retries": 0, "timeout_seconds": 5, **settings}
+    )
+    questions = []
+    for n in range(rows):
+        row = Interaction(f"r{n}", f"Question {n}?", f"The answer is {n}.", context=(f"It is {n}.",))
+        request = REVIEW.request(row)
+        questions.append(Question(cache_key(chosen, request), request, lambda text, row=row: REVIEW.parse(text, row)))
+    outcomes = []
+    judge = OpenAIJudge(chosen, judge_endpoint(chosen))
+    ask_all(judge, questions, concurrency=2, reasks=chosen.reasks, save=outcomes.extend)
+    return outcomes
+
+
+def completion(content, **message):
+    choice = {"index": 0, "finish_reason": message.pop("finish_reason", "stop")}
+    return JSONResponse({"model": "m", "choices": [{**choice, "message": {"content": content, **message}}]})
+
+
+def test_answers_carry_model_tokens_and_attempts(judge_server):
+    outcomes = ask(judge_server)
+    assert len(outcomes) == 4
+    for outcome in outcomes:
+        assert outcome.parsed == {"quality": 5, "unsupported": [], "unmatched": 0}
+        assert (outcome.model, outcome.attempts) == (MODEL, 1)
+        assert outcome.input_tokens > 100
+
+
+def test_the_request_is_strict_structured_and_has_the_rubric_first(judge_server):
+    ask(judge_server, rows=1)
+    (body,) = judge_server.bodies
+    assert body["response_format"]["json_schema"]["strict"] is True
+    assert (body["temperature"], body["seed"]) == (0.0, 7)
+    assert [message["role"] for message in body["messages"]] == ["system", "user"]
+
+
+@pytest.mark.parametrize(
+    ("response", "reason", "attempts"),
+    [
+        pytest.param(lambda: completion("not json"), "judge_reply_unparsable", 2, id="not-json"),
+        pytest.param(lambda: completion('{"quality": 9}'), "judge_reply_unparsable", 2, id="wrong-schema"),
+        pytest.param(lambda: completion(None), "judge_reply_unparsable", 2, id="no-content"),
+        pytest.param(lambda: completion("", refusal="no"), "judge_refused", 1, id="refused"),
+        pytest.param(lambda: completion("{", finish_reason="length"), "judge_reply_cut_off", 1, id="cut-off"),
+        pytest.param(lambda: completion("", finish_reason="content_filter"), "judge_content_filter", 1, id="filtered"),
+        pytest.param(lambda: JSONResponse({"choices": []}), "judge_reply_empty", 1, id="no-choices"),
+        pytest.param(lambda: JSONResponse([1]), "judge_reply_empty", 1, id="a-list"),
+        pytest.param(lambda: JSONResponse({"error": "too long"}, 400), "judge_rejected_request_400", 1, id="400"),
+    ],
+)
+def test_a_useless_answer_is_a_reason_and_the_other_rows_go_on(judge_server, response, reason, attempts):
+    judge_server.fault = lambda number, body: response() if "Question 1?" in body["messages"][1]["content"] else None
+    outcomes = ask(judge_server)
+    failed = [outcome for outcome in outcomes if outcome.reason]
+    assert [(outcome.reason, outcome.attempts) for outcome in failed] == [(reason, attempts)]
+    assert sum(outcome.parsed is not None for outcome in outcomes) == 3
+
+
+def test_a_malformed_reply_is_asked_again(judge_server):
+    judge_server.fault = lambda number, body: completion("oops") if number == 1 else None
+    outcomes = ask(judge_server, rows=1)
+    assert outcomes[0].parsed is not None
+    assert outcomes[0].attempts == 2
+
+
+@pytest.mark.parametrize("status", [429, 500, 503])
+def test_a_busy_server_is_asked_again_after_the_time_it_names(judge_server, status):
+    def busy(number, body):
+        return Response(status_code=status, headers={"Retry-After-Ms": "5"}) if number <= 2 else None
+
+    judge_server.fault = busy
+    outcomes = ask(judge_server, max_retries=3)
+    assert all(outcome.parsed is not None for outcome in outcomes)
+    assert judge_server.calls == 6
+
+
+def test_one_row_that_cannot_be_answered_does_not_stop_the_others(judge_server):
+    judge_server.fault = lambda number, body: (
+        Response(status_code=500) if "Question 2?" in body["messages"][1]["content"] else None
+    )
+    outcomes = ask(judge_server)
+    assert sorted(outcome.reason or "" for outcome in outcomes) == ["", "", "", "judge_unavailable"]
+
+
+def test_a_dead_endpoint_is_noticed_early(judge_server):
+    judge_server.fault = lambda number, body: Response(status_code=503)
+    with pytest.raises(TransientError, match="does not answer"):
+        ask(judge_server, rows=500)
+    assert judge_server.calls < 30
+
+
+@pytest.mark.parametrize(
+    ("status", "message"), [(401, "refused the judge's API key"), (403, "refused"), (404, "has no model")]
+)
+def test_a_wrong_key_or_model_is_the_configurations_fault(judge_server, status, message):
+    judge_server.fault = lambda number, body: JSONResponse({"error": {"message": "no"}}, status)
+    with pytest.raises(ConfigError, match=message):
+        ask(judge_server)
+
+
+def test_wrong_usage_numbers_count_as_zero(judge_server):
+    def lie(number, body):
+        reply = json.dumps({"unsupported_claims": [], "quality": 4})
+        usage = {"prompt_tokens": -5, "completion_tokens": "many"}
+        message = {"message": {"content": reply}, "finish_reason": "stop"}
+        return JSONResponse({"model": "m", "choices": [message], "usage": usage})
+
+    judge_server.fault = lie
+    (outcome,) = ask(judge_server, rows=1)
+    assert (outcome.parsed["quality"], outcome.input_tokens, outcome.output_tokens) == (4, 0, 0)
+
+
+def test_a_reply_that_is_not_the_protocol(judge_server):
+    judge_server.fault = lambda number, body: PlainTextResponse("hello")
+    assert {outcome.reason for outcome in ask(judge_server)} == {"judge_reply_empty"}
+
+
+def test_the_cache_key_is_the_whole_question():
+    row = Interaction("r1", "q", "a")
+    base = JudgeSettings(model="m")
+    key = cache_key(base, REVIEW.request(row))
+    assert key == cache_key(base, REVIEW.request(Interaction("other id", "q", "a")))
+    for other in (
+        JudgeSettings(model="m2"),
+        JudgeSettings(model="m", temperature=0.5),
+        JudgeSettings(model="m", seed=1),
+    ):
+        assert cache_key(other, REVIEW.request(row)) != key
+    assert cache_key(base, REVIEW.request(Interaction("r1", "q", "b"))) != key
+
+
+def test_a_key_is_never_shown(monkeypatch):
+    assert "sk-secret" not in repr(JudgeEndpoint(None, "sk-secret"))
+    monkeypatch.delenv("OPENAI_API_KEY", raising=False)
+    with pytest.raises(ConfigError, match="OPENAI_API_KEY"):
+        judge_endpoint(JudgeSettings())
