@@ -15,16 +15,16 @@ import psycopg
 import pytest
 import sqlalchemy as sa
 
-os.environ.setdefault("GX_ANALYTICS_ENABLED", "false")
-for _name in ("ANCHORWATCH_CONFIG", "ANCHORWATCH_WAREHOUSE_URL", "OPENAI_BASE_URL", "OPENAI_API_KEY"):
-    os.environ.pop(_name, None)
-
 from anchorwatch.demo.ports import free_port
 from anchorwatch.demo.receiver import ServerThread
 from anchorwatch.settings import Settings
 from anchorwatch.simulator.judge_server import MODEL, create_app
 from anchorwatch.warehouse import embedded, make_engine
 from anchorwatch.warehouse.initialise import initialise
+
+os.environ["GX_ANALYTICS_ENABLED"] = "false"
+for _name in ("ANCHORWATCH_CONFIG", "ANCHORWATCH_WAREHOUSE_URL", "OPENAI_BASE_URL", "OPENAI_API_KEY"):
+    os.environ.pop(_name, None)
 
 
 @pytest.fixture(scope="session")

@@ -25,16 +25,17 @@ SETTINGS = Settings(logging_policy="complete")
 
 def fact(**values):
     base = {
-        "rule_id": "quality-24h", "severity": "page", "metric": "quality", "segment_name": "all", "segment_value": "all",
-        "value": 0.6, "baseline_value": 0.8, "change": -0.25, "ci_low": -0.3, "ci_high": -0.2, "n": 500, "tested_days": 1,
-        "first_day": DAY, "examples": ["r1", "r2"], "coinciding": ["model_version m-2 first seen 2026-03-10"],
+        "rule_id": "quality-24h", "severity": "page", "metric": "quality", "segment_name": "all",
+        "segment_value": "all", "value": 0.6, "baseline_value": 0.8, "change": -0.25, "ci_low": -0.3, "ci_high": -0.2, "n": 500,
+        "tested_days": 1, "first_day": DAY, "examples": ["r1", "r2"], "coinciding": ["model_version m-2 first seen 2026-03-10"],
     }  # fmt: skip
     return Fact(**{**base, **values})
 
 
 def finding(engine, rule_id="quality-24h", severity="page", day=DAY, since=None, status="firing", segment="all"):
     row = {
-        "run_date": day, "rule_id": rule_id, "metric": "quality", "segment_name": "all" if segment == "all" else "model",
+        "run_date": day, "rule_id": rule_id, "metric": "quality",
+        "segment_name": "all" if segment == "all" else "model",
         "segment_value": segment, "epoch": "e", "status": status, "severity": severity, "value": 0.6,
         "baseline_value": 0.8, "change": -0.25, "ci_low": -0.3, "ci_high": -0.2, "z": -9.0, "p_value": 1e-9,
         "n": 500, "tested_days": 1, "first_day": since or day, "firing_since": since or day,

@@ -33,10 +33,18 @@ def store(engine, metric, days, segment=("all", "all"), epoch="e", sd=0.25):
     for offset, day in enumerate(days):
         if day is not None:
             value, n = day
-            sums = (n, n, n * value, n, n * value, n * (value**2 + sd**2))
-            row = (START + timedelta(days=offset), metric, *segment, epoch, value, *sums, sd**2 / n)
+            counts = (n, n, n * value, n, n * value, n * (value**2 + sd**2))
+            row = (START + timedelta(days=offset), metric, *segment, epoch, value, *counts, sd**2 / n)
             rows.append(row)
-    names = ["run_date", "metric", "segment_name", "segment_value", "epoch", "value", "n", "sum_weights", "weighted_sum", "sum_squared_weights", "squared_weighted_sum", "squared_weighted_squares", "variance"]
+    sums = (
+        "n",
+        "sum_weights",
+        "weighted_sum",
+        "sum_squared_weights",
+        "squared_weighted_sum",
+        "squared_weighted_squares",
+    )
+    names = ("run_date", "metric", "segment_name", "segment_value", "epoch", "value", *sums, "variance")
     with connect(engine) as connection:
         copy_rows(connection, "daily_metrics", names, rows)
 
@@ -72,7 +80,7 @@ def test_a_drop_fires_on_its_day_and_names_its_first_day(engine):
 def test_evidence_without_effect_and_effect_without_evidence_are_quiet(engine):
     rng = np.random.default_rng(2)
     store(engine, "quality", noisy(rng, 40, n=20_000, day_sd=0.0005) + noisy(rng, 1, 0.77, 20_000))
-    store(engine, "quality", noisy(rng, 40, n=40, day_sd=0.05) + [(0.71, 40)], ("model", "small"))
+    store(engine, "quality", [*noisy(rng, 40, n=40, day_sd=0.05), (0.71, 40)], ("model", "small"))
     last = [f for f in detect(engine, [rule(change=-0.1)], 41) if f.run_date == START + timedelta(days=40)]
     whole, small = last
     assert (whole.status, whole.p_value < whole.p_threshold, whole.change > -0.1) == ("ok", True, True)

@@ -119,7 +119,10 @@ def test_every_logged_row_is_in_the_ledger_once(stored, settings):
     rows, evaluators = 72, 6
     check_rows = "SELECT COUNT(*) FROM evaluations WHERE evaluator NOT IN ('quality', 'hallucination')"
     assert scalar(stored, check_rows) == rows * evaluators
-    reason = "SELECT DISTINCT unscored_reason FROM evaluations AS e JOIN samples USING (run_date, request_id) WHERE status = 'not_applicable'"
+    reason = (
+        "SELECT DISTINCT unscored_reason FROM evaluations JOIN samples USING (run_date, request_id) "
+        "WHERE status = 'not_applicable'"
+    )
     assert scalar(stored, reason) == "not_applicable: no_response"
 
 

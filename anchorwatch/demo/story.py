@@ -207,9 +207,8 @@ class Demo:
                 continue
             delay = (drift.day - date.fromisoformat(drift.event["first_day"])).days + 1
             change = f"{drift.change:+.0%}" if drift.change is not None else "from 0"
-            self.console.print(
-                f"  found      {what}: on {drift.day}, night {delay}, by rule {drift.rule_id} in {drift.segment} ({change})"
-            )
+            where = f"by rule {drift.rule_id} in {drift.segment} ({change})"
+            self.console.print(f"  found      {what}: on {drift.day}, night {delay}, {where}")
         alarms = false_alarms(self.events, findings)
         self.console.print(
             f"  false alarms (page or slack, not explained by a stated drift): {len(alarms)} in {DAYS} days"
