@@ -26,8 +26,9 @@ SETTINGS = Settings(logging_policy="complete")
 def fact(**values):
     base = {
         "rule_id": "quality-24h", "severity": "page", "metric": "quality", "segment_name": "all",
-        "segment_value": "all", "value": 0.6, "baseline_value": 0.8, "change": -0.25, "ci_low": -0.3, "ci_high": -0.2, "n": 500,
-        "tested_days": 1, "first_day": DAY, "examples": ["r1", "r2"], "coinciding": ["model_version m-2 first seen 2026-03-10"],
+        "segment_value": "all", "value": 0.6, "baseline_value": 0.8, "change": -0.25,
+        "ci_low": -0.3, "ci_high": -0.2, "n": 500, "tested_days": 1, "first_day": DAY, "examples": ["r1", "r2"],
+        "coinciding": ["model_version m-2 first seen 2026-03-10"],
     }  # fmt: skip
     return Fact(**{**base, **values})
 
