@@ -74,6 +74,18 @@ def test_a_source_that_does_not_fit_names_the_key(engine, source, message):
         initialise(engine, Settings.model_validate({"logging_policy": "complete", "source": source}))
 
 
+def test_a_source_value_that_does_not_fit_is_one_line_without_the_value(engine):
+    own_table(engine, [good(1, c="200")])
+    columns = {**OWN_SOURCE["columns"], "input_tokens": "question"}
+    settings = own_settings(source={**OWN_SOURCE, "columns": columns})
+    with connect(engine) as connection:
+        connection.exec_driver_sql("UPDATE app_log SET question = 'private words'")
+    initialise(engine, settings)
+    with pytest.raises(ConfigError, match="does not fit its column") as error, connect(engine) as connection:
+        connection.execute(sa.text("SELECT SUM(input_tokens) FROM source_requests"))
+    assert "private" not in str(error.value)
+
+
 def test_duplicated_ids_stop_the_day_with_count_and_runbook(engine):
     own_table(engine, [good(n) for n in (1, 2, 3, 3, 3)])
     initialise(engine, own_settings())
@@ -150,3 +162,18 @@ def test_data_docs_are_written_and_hold_counts_but_no_text(engine, anchorwatch_h
     pages = list((anchorwatch_home / "data_docs" / "logs" / DAY.isoformat()).rglob("*.html"))
     assert pages
     assert not any("private words" in page.read_text() or "m-secret" in page.read_text() for page in pages)
+
+
+def test_a_changed_configuration_or_version_changes_the_view(engine):
+    own_table(engine, [good(1)])
+    initialise(engine, own_settings())
+    with connect(engine) as connection:
+        # As if an older version had made a view with other columns.
+        connection.exec_driver_sql("DROP VIEW source_segments")
+        connection.exec_driver_sql("DROP VIEW source_requests")
+        connection.exec_driver_sql("CREATE VIEW source_requests AS SELECT 1 AS something, 'x'::text AS request_id")
+    other = own_settings(logging_policy={"sampled": 0.5})
+    initialise(engine, other)
+    assert scalar(engine, "SELECT log_probability FROM source_requests") == 0.5
+    initialise(engine, own_settings())
+    assert scalar(engine, "SELECT log_probability FROM source_requests") == 1.0

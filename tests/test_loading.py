@@ -153,6 +153,15 @@ def test_an_empty_file_loads_nothing(engine, tmp_path):
     assert load_file(engine, jsonl(tmp_path), now=NOW).read == 0
 
 
+def test_a_warehouse_without_tables_names_the_command(engine, tmp_path):
+    from anchorwatch.warehouse import connect
+
+    with connect(engine) as connection:
+        connection.exec_driver_sql("DROP TABLE llm_requests CASCADE")
+    with pytest.raises(ConfigError, match="create the tables with `anchorwatch init`"):
+        load_file(engine, jsonl(tmp_path, GOOD), now=NOW)
+
+
 def test_a_warehouse_that_is_away_is_transient_and_hides_the_password(tmp_path):
     engine = make_engine(url="postgresql+psycopg://u:hunter2@127.0.0.1:1/nothing")
     with pytest.raises(TransientError, match="is not available") as error:

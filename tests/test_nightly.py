@@ -323,15 +323,16 @@ class TestPickRunDate:
 
     now = datetime(2026, 3, 11, 3, 0, tzinfo=UTC)
 
-    def test_the_interval_starts_on_the_day(self):
-        start = self.now - timedelta(days=1)
-        assert pick_run_date(None, start, self.now, self.now) == date(2026, 3, 10)
+    def test_a_scheduled_run_is_about_the_day_its_interval_starts_on(self):
+        assert pick_run_date(None, self.now - timedelta(days=1), self.now) == date(2026, 3, 10)
+        assert pick_run_date(None, self.now - timedelta(days=9), self.now) == date(2026, 3, 2)
 
-    def test_a_manual_run_means_yesterday_or_what_it_says(self):
-        assert pick_run_date(None, self.now, self.now, self.now) == date(2026, 3, 10)
-        assert pick_run_date("2026-01-02", self.now, self.now, self.now) == date(2026, 1, 2)
+    @pytest.mark.parametrize("hour", [0, 3, 23])
+    def test_a_manual_run_means_yesterday_at_any_hour_or_what_it_says(self, hour):
+        assert pick_run_date(None, None, self.now.replace(hour=hour)) == date(2026, 3, 10)
+        assert pick_run_date("2026-01-02", None, self.now.replace(hour=hour)) == date(2026, 1, 2)
 
     @pytest.mark.parametrize("wanted", ["2026-03-11", "2027-01-01", "tomorrow"])
     def test_a_day_that_is_not_over_is_an_error(self, wanted):
         with pytest.raises(ConfigError, match="run_date"):
-            pick_run_date(wanted, None, None, self.now)
+            pick_run_date(wanted, None, self.now)

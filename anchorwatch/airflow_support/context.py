@@ -68,10 +68,11 @@ def _run() -> Run:
     context: dict[str, Any] = get_current_context()
     dag_run = context["dag_run"]
     wanted = (context.get("params") or {}).get("run_date")
-    run_date = pick_run_date(wanted, dag_run.data_interval_start, dag_run.data_interval_end, datetime.now(UTC))
     kind = str(getattr(dag_run.run_type, "value", dag_run.run_type))
     types: dict[str, RunType] = {"backfill": "backfill", "scheduled": "scheduled"}
-    return Run(dag_run.run_id, run_date, types.get(kind, "manual"))
+    run_type = types.get(kind, "manual")
+    start = None if run_type == "manual" else dag_run.data_interval_start
+    return Run(dag_run.run_id, pick_run_date(wanted, start, dag_run.run_after or datetime.now(UTC)), run_type)
 
 
 def stops_for_good(function: Callable[..., _T]) -> Callable[..., _T]:

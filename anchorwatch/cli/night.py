@@ -44,8 +44,8 @@ def run(
         if not days:
             raise ConfigError(f"--from {first} is after --to {last}")
     else:
-        days = [pick_run_date(date, None, None, now)]
-    pick_run_date(days[-1].isoformat(), None, None, now)
+        days = [pick_run_date(date, None, now)]
+    pick_run_date(days[-1].isoformat(), None, now)
     settings, book = checked_settings()
     engine = make_engine(settings)
     kind = "backfill" if first else "cli"

@@ -150,10 +150,15 @@ class GateSettings(Section):
 
 
 class ChannelSettings(Section):
-    """A way out: the Airflow connection that holds its secret, and another base URL if any."""
+    """A way out: the Airflow connection that holds its address and secret."""
 
     enabled: bool = True
     connection: str
+
+
+class PagerDutySettings(ChannelSettings):
+    """PagerDuty: its connection has no host, so another base URL (EU region, proxy) is set here."""
+
     base_url: str | None = None
 
 
@@ -173,7 +178,7 @@ class AlertSettings(Section):
     max_age_days: Annotated[int, Field(ge=0)] = 2
     link_base_url: str = "http://localhost:8080"
     slack: ChannelSettings = ChannelSettings(connection="anchorwatch_slack")
-    pagerduty: ChannelSettings = ChannelSettings(connection="anchorwatch_pagerduty")
+    pagerduty: PagerDutySettings = PagerDutySettings(connection="anchorwatch_pagerduty")
 
 
 class PrivacySettings(Section):

@@ -26,13 +26,13 @@ class Run:
     run_type: RunType
 
 
-def pick_run_date(
-    wanted: str | None, interval_start: datetime | None, interval_end: datetime | None, now: datetime
-) -> date:
-    """Return the UTC day a run is about.
+def pick_run_date(wanted: str | None, interval_start: datetime | None, now: datetime) -> date:
+    """Return the UTC day a run is about: the parameter, else the start of its interval, else yesterday.
 
-    The parameter, else the start of the data interval, else yesterday: a manual run has an interval
-    without length.
+    Args:
+        interval_start: Of a scheduled or backfill run; None for a manual one.
+        now: When the run was asked for, not when a task of it happens to run: a retry after midnight is
+            about the same day.
 
     Raises:
         ConfigError: The parameter is no date, or the day is not over yet.
@@ -43,7 +43,7 @@ def pick_run_date(
             chosen = date.fromisoformat(wanted)
         except ValueError:
             raise ConfigError(f"run_date '{wanted}' is not a date like 2026-11-22") from None
-    elif interval_start is not None and interval_end is not None and interval_end > interval_start:
+    elif interval_start is not None:
         chosen = interval_start.astimezone(UTC).date()
     else:
         chosen = today - timedelta(days=1)

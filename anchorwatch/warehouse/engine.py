@@ -4,10 +4,10 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import psycopg
 import sqlalchemy as sa
-from sqlalchemy.exc import OperationalError
 
-from anchorwatch.errors import ConfigError, TransientError
+from anchorwatch.errors import AnchorwatchError, ConfigError, TransientError
 from anchorwatch.settings import Settings, home
 
 URL_VARIABLE = "ANCHORWATCH_WAREHOUSE_URL"
@@ -57,14 +57,35 @@ def make_engine(settings: Settings | None = None, url: str | None = None) -> sa.
 
 @contextmanager
 def connect(engine: sa.Engine) -> Iterator[sa.Connection]:
-    """Open a transaction; a database that is away becomes a `TransientError` without the password."""
+    """Open a transaction, and say in one line what is wrong with the database.
+
+    Raises:
+        TransientError: It is away, or went away.
+        ConfigError: Tables are missing, the role may not do this, or a source value does not fit its column.
+    """
     try:
         with engine.begin() as connection:
             yield connection
-    except OperationalError as error:
-        where = engine.url.render_as_string(hide_password=True)
-        raise TransientError(f"warehouse {where} is not available: {_first_line(error)}") from error
+    except (sa.exc.DBAPIError, psycopg.Error) as error:
+        told = _told(engine, error.orig if isinstance(error, sa.exc.DBAPIError) else error)
+        if told is None:
+            raise
+        raise told from error
 
 
-def _first_line(error: OperationalError) -> str:
-    return str(error.orig).strip().splitlines()[0] if str(error.orig).strip() else "connection failed"
+def _told(engine: sa.Engine, error: BaseException | None) -> AnchorwatchError | None:
+    """Return the error as a person should see it, without the password; None for what is a bug of ours."""
+    where = engine.url.render_as_string(hide_password=True)
+    first_line = (str(error).strip().splitlines() or ["connection failed"])[0]
+    if isinstance(error, psycopg.errors.UndefinedTable):
+        return ConfigError(f"warehouse {where}: {first_line}; create the tables with `anchorwatch init`")
+    if isinstance(error, psycopg.errors.InsufficientPrivilege):
+        return ConfigError(f"warehouse {where}: {first_line}; grant it to the role")
+    if isinstance(error, (psycopg.errors.InvalidTextRepresentation, psycopg.errors.InvalidDatetimeFormat)):
+        # What follows the colon is the value itself, which may be private.
+        return ConfigError(
+            f"a value in the source does not fit its column: {first_line.partition(':')[0]}; map it in source"
+        )
+    if isinstance(error, psycopg.OperationalError):
+        return TransientError(f"warehouse {where} is not available: {first_line}")
+    return None

@@ -23,35 +23,45 @@ _NO_ATTRIBUTES: Expression = sa.literal_column("'{}'::jsonb", postgresql.JSONB)
 
 
 def create_source_views(connection: sa.Connection, settings: Settings) -> None:
-    """Create or replace both views, if the configuration they were made from has changed.
+    """Create or replace both views, unless they are what the configuration and this version would make.
 
     Raises:
         ConfigError: The source table or a mapped column does not exist.
     """
     lock(connection, "source_views")
-    fingerprint = _fingerprint(settings)
+    views = {
+        "source_requests": _compiled(_requests(connection, settings)),
+        "source_segments": _compiled(_segments(settings)),
+    }
+    fingerprint = hashlib.sha256("".join(views.values()).encode()).hexdigest()
     made_from = connection.execute(
         sa.text("SELECT obj_description(to_regclass('source_segments'), 'pg_class')")
     ).scalar_one_or_none()
     if made_from == fingerprint:
         return
-    _replace(connection, "source_requests", _requests(connection, settings))
-    _replace(connection, "source_segments", _segments(settings))
+    try:
+        with connection.begin_nested():
+            _replace(connection, views)
+    except sa.exc.ProgrammingError:
+        # Postgres replaces a view only if its columns stay; another version may have other columns.
+        for name in reversed(views):
+            connection.exec_driver_sql(f"DROP VIEW IF EXISTS {name}")
+        _replace(connection, views)
     connection.exec_driver_sql(f"COMMENT ON VIEW source_segments IS '{fingerprint}'")
 
 
-def _fingerprint(settings: Settings) -> str:
-    parts = settings.model_dump_json(include={"source", "logging_policy", "segments", "prices", "sampling"})
-    return hashlib.sha256(parts.encode()).hexdigest()
-
-
-def _replace(connection: sa.Connection, name: str, select: sa.Select[Any] | sa.CompoundSelect[Any]) -> None:
-    # `named` leaves a percent sign in a literal alone, and the driver without parameters does too.
+def _compiled(select: sa.Select[Any] | sa.CompoundSelect[Any]) -> str:
+    # `named` leaves a percent sign in a literal alone.
     dialect = postgresql.dialect(paramstyle="named")  # type: ignore[no-untyped-call]
-    body = select.compile(dialect=dialect, compile_kwargs={"literal_binds": True})
-    driver = connection.connection.driver_connection
-    assert driver is not None
-    driver.execute(f"CREATE OR REPLACE VIEW {name} AS {body}")
+    return str(select.compile(dialect=dialect, compile_kwargs={"literal_binds": True}))
+
+
+def _replace(connection: sa.Connection, views: dict[str, str]) -> None:
+    for name, body in views.items():
+        # Without parameters the driver leaves percent signs alone too.
+        connection.exec_driver_sql(
+            f"CREATE OR REPLACE VIEW {name} AS {body}", execution_options={"no_parameters": True}
+        )
 
 
 def _requests(connection: sa.Connection, settings: Settings) -> sa.Select[Any]:
