@@ -30,7 +30,14 @@ from anchorwatch.airflow_support import nightly
     catchup=False,
     max_active_runs=8,
     default_args={"owner": "ml-quality", "retries": 2, "retry_delay": timedelta(minutes=5)},
-    params={"run_date": Param(None, type=["null", "string"], format="date", description="UTC day; empty: yesterday")},
+    params={
+        "run_date": Param(
+            None,
+            type=["null", "string"],
+            format="date",
+            description="UTC day of a manual run; empty: yesterday. A backfill ignores it.",
+        )
+    },
     doc_md=__doc__,
     tags=["evaluation"],
 )

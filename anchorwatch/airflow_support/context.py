@@ -71,6 +71,9 @@ def _run() -> Run:
     kind = str(getattr(dag_run.run_type, "value", dag_run.run_type))
     types: dict[str, RunType] = {"backfill": "backfill", "scheduled": "scheduled"}
     run_type = types.get(kind, "manual")
+    if run_type != "manual":
+        # The backfill form offers the parameter too; there it would make every run the same day.
+        wanted = None
     start = None if run_type == "manual" else dag_run.data_interval_start
     return Run(dag_run.run_id, pick_run_date(wanted, start, dag_run.run_after or datetime.now(UTC)), run_type)
 

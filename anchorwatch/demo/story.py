@@ -233,7 +233,7 @@ class Demo:
         return all(drift.day is not None for drift in found)
 
     def _stay(self) -> None:
-        self.console.print("Running until Ctrl-C. In another terminal: .venv/bin/anchorwatch report")
+        self.console.print("Running until Ctrl-C; the commands above work in another terminal.")
         try:
             while True:
                 time.sleep(3600)
