@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import hypothesis
 import psycopg
 import pytest
 import sqlalchemy as sa
@@ -22,6 +23,9 @@ from anchorwatch.simulator.judge_server import MODEL, create_app
 from anchorwatch.warehouse import embedded, make_engine
 from anchorwatch.warehouse.initialise import initialise
 
+# The same examples every time, and no failure because a machine is slow.
+hypothesis.settings.register_profile("anchorwatch", derandomize=True, deadline=None)
+hypothesis.settings.load_profile("anchorwatch")
 os.environ["GX_ANALYTICS_ENABLED"] = "false"
 for _name in ("ANCHORWATCH_CONFIG", "ANCHORWATCH_WAREHOUSE_URL", "OPENAI_BASE_URL", "OPENAI_API_KEY"):
     os.environ.pop(_name, None)

