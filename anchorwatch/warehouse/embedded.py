@@ -13,12 +13,12 @@ from pathlib import Path
 import psycopg
 from psycopg import sql
 
-from anchorwatch.errors import ConfigError, TransientError
+from anchorwatch.errors import TransientError
 from anchorwatch.settings import home
 from anchorwatch.warehouse.engine import URL_FILE
 
 AIRFLOW_URL_FILE = "airflow.url"
-MAX_SOCKET_DIRECTORY_BYTES = 85  # sun_path holds 108; the server appends /.s.PGSQL.5432 and a lock suffix
+_SOCKET_LINE = 4  # of postmaster.pid
 _DATABASES = {"anchorwatch": URL_FILE, "airflow": AIRFLOW_URL_FILE}
 
 
@@ -31,15 +31,9 @@ def start() -> str:
     """Start the server, in a process group of its own, unless it runs; return the warehouse's URL.
 
     Raises:
-        ConfigError: The data directory's path is too long for a Unix socket.
         TransientError: The server did not start.
     """
     directory = data_directory()
-    if len(os.fsencode(directory)) > MAX_SOCKET_DIRECTORY_BYTES:
-        raise ConfigError(
-            f"ANCHORWATCH_HOME ({home()}) is too long for a Unix socket: "
-            f"{directory} may have {MAX_SOCKET_DIRECTORY_BYTES} bytes"
-        )
     directory.mkdir(parents=True, exist_ok=True)
     # A process of its own: the package registers atexit handlers and process handles for its caller.
     done = subprocess.run(
@@ -75,7 +69,15 @@ def is_running() -> bool:
 
 
 def _admin_dsn(directory: Path) -> str:
-    return psycopg.conninfo.make_conninfo(host=str(directory), user="postgres", dbname="postgres")
+    return psycopg.conninfo.make_conninfo(host=str(_socket_directory(directory)), user="postgres", dbname="postgres")
+
+
+def _socket_directory(directory: Path) -> Path:
+    """Return where the socket is: the data directory, or a short one if that path is too long for a socket."""
+    try:
+        return Path((directory / "postmaster.pid").read_text(encoding="utf-8").splitlines()[_SOCKET_LINE])
+    except (FileNotFoundError, IndexError):
+        return directory
 
 
 def _create_databases(directory: Path) -> None:
@@ -88,7 +90,9 @@ def _create_databases(directory: Path) -> None:
             if name not in existing:
                 connection.execute(sql.SQL("CREATE DATABASE {0} OWNER {0}").format(sql.Identifier(name)))
     for name, file in _DATABASES.items():
-        (home() / file).write_text(f"postgresql://{name}@/{name}?host={directory}\n", encoding="utf-8")
+        (home() / file).write_text(
+            f"postgresql://{name}@/{name}?host={_socket_directory(directory)}\n", encoding="utf-8"
+        )
 
 
 def _control(directory: Path, *arguments: str) -> None:
