@@ -77,11 +77,10 @@ def test_night(
             test = _test(rule, kinds[rule.metric], history, stream, finding, frozen.get(stream))
             if test is not None:
                 tested.append(test)
-    families: dict[str, int] = {}
+    # Several rules may look at one stream; it is one chance to be wrong all the same.
+    streams = {test.finding.stream for test in tested}
     for test in tested:
-        families[test.rule.family] = families.get(test.rule.family, 0) + 1
-    for test in tested:
-        threshold = book.alpha / families[test.rule.family]
+        threshold = book.alpha / len(streams)
         _decide(test, threshold, kinds[test.rule.metric], history, before)
     return findings, [(test.finding, test.baseline) for test in tested]
 

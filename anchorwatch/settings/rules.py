@@ -20,7 +20,7 @@ class Rule(Section):
         against: The long baseline, or the week before the tested one.
         min_n: Rows under test below which the answer is `not_enough_data`.
         segments: Segment names the rule looks at; empty means all that are configured but the hour.
-        family: Budget family of false alarms.
+        family: Which budget of false alarms the rule belongs to, once there are several.
     """
 
     id: str
@@ -47,7 +47,8 @@ class RuleBook(Section):
     """All rules, and the evidence they share.
 
     Attributes:
-        alpha: Chance of any false alarm a night and family under the null, divided over its streams.
+        alpha: Chance of any false alarm a night if nothing changed; divided over the streams that are
+            tested that night.
     """
 
     alpha: Annotated[float, Field(gt=0, lt=1)] = 0.05
