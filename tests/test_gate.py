@@ -154,6 +154,17 @@ def test_rows_without_a_probability_stop_the_day_instead_of_getting_a_weight(eng
         check_logs(engine, settings, "r1", DAY)
 
 
+def test_a_password_with_a_dollar_sign_reaches_the_gate_unchanged(engine):
+    from anchorwatch.warehouse import make_engine
+
+    insert_requests(engine, [request_row(1)])
+    settings = Settings(logging_policy="complete")
+    initialise(engine, settings)
+    other = make_engine(url=engine.url.set(password="a$b${HOME}%@/").render_as_string(hide_password=False))
+    assert check_logs(other, settings, "r1", DAY).rows == 1
+    other.dispose()
+
+
 def test_data_docs_are_written_and_hold_counts_but_no_text(engine, anchorwatch_home):
     insert_requests(engine, [request_row(n, prompt="private words", model="m-secret") for n in range(3)])
     settings = Settings(logging_policy="complete")

@@ -8,6 +8,7 @@
 --   (cumulative weight - w_i / 2 - w_1 / 2) / (total - w_1 / 2 - w_n / 2),
 -- which for equal weights is (i - 1) / (n - 1), numpy's default. The interval is Woodruff's: the
 -- quantiles at p +- 1.96 sqrt(p (1 - p) / effective n); an end outside (0, 1) is null.
+{% import '_macros/percentiles.sql' as percentiles %}
 INSERT INTO daily_metrics (
     run_date, metric, segment_name, segment_value, epoch, value, n, sum_weights, variance, ci_low, ci_high
 )
@@ -51,17 +52,7 @@ positions AS (
     FROM ordered AS o
     INNER JOIN totals AS t ON t.segment_name = o.segment_name AND t.segment_value = o.segment_value
 ),
-wanted AS (
-    SELECT
-        t.segment_name, t.segment_value, q.metric, e.kind,
-        CASE
-            WHEN e.kind = 'value' THEN q.p
-            ELSE q.p + e.side * 1.959964 * SQRT(q.p * (1 - q.p) / t.effective_n)
-        END AS p
-    FROM totals AS t
-    CROSS JOIN (VALUES ('latency_p50', 0.5), ('latency_p95', 0.95), ('latency_p99', 0.99)) AS q (metric, p)
-    CROSS JOIN (VALUES ('value', 0), ('low', -1), ('high', 1)) AS e (kind, side)
-),
+{{ percentiles.wanted() }},
 quantiles AS (
     SELECT
         w.segment_name, w.segment_value, w.metric, w.kind,
@@ -76,18 +67,10 @@ quantiles AS (
         AND w.p >= p.at AND w.p < p.next_at
     GROUP BY w.segment_name, w.segment_value, w.metric, w.kind
 ),
-flat AS (
-    SELECT
-        segment_name, segment_value, metric,
-        MIN(CASE WHEN kind = 'value' THEN value END) AS value,
-        MIN(CASE WHEN kind = 'low' THEN value END) AS ci_low,
-        MIN(CASE WHEN kind = 'high' THEN value END) AS ci_high
-    FROM quantiles
-    GROUP BY segment_name, segment_value, metric
-)
+{{ percentiles.flat() }}
 SELECT
     :run_date, f.metric, f.segment_name, f.segment_value, '', f.value, t.n, t.sum_weights,
-    POWER((f.ci_high - f.ci_low) / (2 * 1.959964), 2),
+    {{ percentiles.variance() }},
     f.ci_low,
     f.ci_high
 FROM flat AS f

@@ -69,15 +69,7 @@ sums AS (
     WHERE o.w IS NOT NULL
     GROUP BY o.metric, g.segment_name, g.segment_value, o.epoch
 ),
-valued AS (
-    SELECT sums.*, u.unit, {{ estimate.mean() }} AS value, {{ estimate.variance() }} AS variance
-    FROM sums
-    INNER JOIN {{ metrics.units() }} AS u (metric, unit) ON u.metric = sums.metric
-),
-effective AS (
-    SELECT valued.*, {{ estimate.effective_n() }} AS effective_n
-    FROM valued
-)
+{{ estimate.from_sums(metrics.units()) }}
 SELECT
     :run_date, metric, segment_name, segment_value, epoch, value,
     n, sum_weights, weighted_sum, sum_squared_weights, squared_weighted_sum, squared_weighted_squares,

@@ -7,6 +7,7 @@
 --
 -- Nearest rank over the merged buckets: the first bucket whose cumulative weight reaches p. Its middle
 -- is within 1 % of the exact value. The interval is Woodruff's, as for the daily percentiles.
+{% import '_macros/percentiles.sql' as percentiles %}
 INSERT INTO rolling_metrics (
     run_date, metric, segment_name, segment_value, epoch, value, n, sum_weights, n_days, variance, ci_low, ci_high
 )
@@ -38,17 +39,7 @@ totals AS (
     ) AS d ON d.segment_name = m.segment_name AND d.segment_value = m.segment_value
     GROUP BY m.segment_name, m.segment_value
 ),
-wanted AS (
-    SELECT
-        t.segment_name, t.segment_value, q.metric, e.kind, t.sum_weights,
-        CASE
-            WHEN e.kind = 'value' THEN q.p
-            ELSE q.p + e.side * 1.959964 * SQRT(q.p * (1 - q.p) / t.effective_n)
-        END AS p
-    FROM totals AS t
-    CROSS JOIN (VALUES ('latency_p50', 0.5), ('latency_p95', 0.95), ('latency_p99', 0.99)) AS q (metric, p)
-    CROSS JOIN (VALUES ('value', 0), ('low', -1), ('high', 1)) AS e (kind, side)
-),
+{{ percentiles.wanted() }},
 quantiles AS (
     SELECT
         w.segment_name, w.segment_value, w.metric, w.kind,
@@ -59,18 +50,10 @@ quantiles AS (
     WHERE w.p > 0 AND w.p < 1
     GROUP BY w.segment_name, w.segment_value, w.metric, w.kind
 ),
-flat AS (
-    SELECT
-        segment_name, segment_value, metric,
-        MIN(CASE WHEN kind = 'value' THEN value END) AS value,
-        MIN(CASE WHEN kind = 'low' THEN value END) AS ci_low,
-        MIN(CASE WHEN kind = 'high' THEN value END) AS ci_high
-    FROM quantiles
-    GROUP BY segment_name, segment_value, metric
-)
+{{ percentiles.flat() }}
 SELECT
     :run_date, f.metric, f.segment_name, f.segment_value, '', f.value, t.n, t.sum_weights, t.n_days,
-    POWER((f.ci_high - f.ci_low) / (2 * 1.959964), 2),
+    {{ percentiles.variance() }},
     f.ci_low,
     f.ci_high
 FROM flat AS f

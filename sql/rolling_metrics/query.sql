@@ -29,15 +29,7 @@ WITH sums AS (
     WHERE run_date >= :window_start AND run_date <= :run_date AND weighted_sum IS NOT NULL
     GROUP BY metric, segment_name, segment_value, epoch
 ),
-valued AS (
-    SELECT sums.*, u.unit, {{ estimate.mean() }} AS value, {{ estimate.variance() }} AS variance
-    FROM sums
-    INNER JOIN {{ metrics.units() }} AS u (metric, unit) ON u.metric = sums.metric
-),
-effective AS (
-    SELECT valued.*, {{ estimate.effective_n() }} AS effective_n
-    FROM valued
-)
+{{ estimate.from_sums(metrics.units()) }}
 SELECT
     :run_date, metric, segment_name, segment_value, epoch, value,
     n, sum_weights, weighted_sum, sum_squared_weights, squared_weighted_sum, squared_weighted_squares,
