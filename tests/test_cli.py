@@ -34,7 +34,21 @@ def config(tmp_path, judge_server):
 
 @pytest.mark.parametrize(
     "command",
-    ["", "init", "load", "simulate", "simulate-judge", "run", "sql", "report", "check", "demo", "airflow", "db"],
+    [
+        "",
+        "init",
+        "load",
+        "simulate",
+        "simulate-judge",
+        "run",
+        "evaluate",
+        "sql",
+        "report",
+        "check",
+        "demo",
+        "airflow",
+        "db",
+    ],
 )
 def test_every_command_has_help(command):
     done = call(*command.split(), "--help")

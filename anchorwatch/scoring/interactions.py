@@ -37,7 +37,7 @@ def _stream(connection: sa.Connection, statement: sa.TextClause, arguments: dict
             request_id=row.request_id,
             prompt=row.prompt or "",
             response=row.response or "",
-            context=_passages(row.context),
+            context=passages(row.context),
             ground_truth=row.ground_truth,
             finish_reason=row.finish_reason,
             query_type=row.query_type,
@@ -45,7 +45,7 @@ def _stream(connection: sa.Connection, statement: sa.TextClause, arguments: dict
         )
 
 
-def _passages(context: str | None) -> tuple[str, ...]:
+def passages(context: str | None) -> tuple[str, ...]:
     """Read the context: a JSON array of passages (texts, or objects with a text), or one text."""
     if not context or not context.strip():
         return ()

@@ -1,0 +1,117 @@
+"""`anchorwatch evaluate`: a file in, a line per row and evaluator out, resumed after a kill."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+
+import pytest
+from starlette.responses import Response
+
+ROWS = 30
+
+
+def write_input(path, rows=ROWS):
+    lines = [
+        json.dumps(
+            {"request_id": f"r{n}", "prompt": f"Question {n}?", "context": [f"It is {n}."], "response": f"It is {n}."}
+        )
+        for n in range(rows)
+    ]
+    path.write_text("\n".join(lines) + "\n")
+    return path
+
+
+def call(server, source, output, *options, **popen):
+    command = [sys.executable, "-m", "anchorwatch.cli", "evaluate", "--input", source, "--output", output, *options]
+    environment = {**os.environ, "OPENAI_BASE_URL": server.url, "OPENAI_API_KEY": "planted-key"}
+    environment.pop("ANCHORWATCH_CONFIG", None)
+    if popen:
+        return subprocess.Popen(list(map(str, command)), env=environment)
+    done = subprocess.run(list(map(str, command)), env=environment, capture_output=True, text=True, timeout=120)
+    assert "Traceback" not in done.stderr, done.stderr
+    return done
+
+
+def lines_of(path):
+    return [json.loads(line) for line in path.read_text().splitlines()]
+
+
+def test_a_line_per_row_and_evaluator_and_totals(judge_server, tmp_path):
+    source, output = write_input(tmp_path / "in.jsonl"), tmp_path / "out.jsonl"
+    done = call(judge_server, source, output, "--evaluators", "quality,hallucination,grounding", "--json")
+    assert done.returncode == 0, done.stderr
+    lines = lines_of(output)
+    assert len({(line["request_id"], line["evaluator"]) for line in lines}) == len(lines) == ROWS * 3
+    assert {line["value"] for line in lines} == {1.0}
+    totals = json.loads(done.stdout)
+    assert (totals["rows"], totals["calls"], totals["scores"], totals["unscored"]) == (ROWS, ROWS, ROWS * 3, {})
+    assert totals["input_tokens"] > 0
+    assert "planted-key" not in output.read_text() + done.stdout + done.stderr
+
+
+def test_bad_rows_are_unscored_with_the_reason(judge_server, tmp_path):
+    source = tmp_path / "in.jsonl"
+    source.write_text('{broken\n{"prompt": "no id"}\n{"request_id": "r1", "prompt": "q", "response": ""}\n')
+    done = call(judge_server, source, tmp_path / "out.jsonl", "--evaluators", "quality,grounding")
+    assert done.returncode == 0
+    reasons = [line["unscored_reason"] for line in lines_of(tmp_path / "out.jsonl") if line["evaluator"] == "quality"]
+    assert reasons == ["not_json", "no_request_id", "not_applicable: no_response"]
+    assert judge_server.calls == 0
+
+
+def test_a_killed_run_is_resumed_and_loses_at_most_the_calls_in_flight(judge_server, tmp_path):
+    source, output = write_input(tmp_path / "in.jsonl"), tmp_path / "out.jsonl"
+    killed = []
+
+    def kill_at_twelve(number, body):
+        if number == 12 and not killed:
+            killed.append(number)
+            process.send_signal(signal.SIGKILL)
+
+    judge_server.fault = kill_at_twelve
+    process = call(judge_server, source, output, "--concurrency", "3", popen=True)
+    process.wait()
+    assert killed
+    with output.open("a") as file:
+        file.write('{"row_number": 3, "evalu')  # a half line, as a kill in the middle of a write leaves
+    assert call(judge_server, source, output, "--concurrency", "3").returncode == 0
+    assert (
+        len({(line["row_number"], line["evaluator"]) for line in lines_of(output)}) == len(lines_of(output)) == ROWS * 2
+    )
+    assert judge_server.calls <= ROWS + 3
+
+
+def test_rows_the_judge_did_not_answer_are_asked_again(judge_server, tmp_path):
+    source, output = write_input(tmp_path / "in.jsonl"), tmp_path / "out.jsonl"
+    judge_server.fault = lambda number, body: (
+        Response(status_code=400) if "Question 4?" in body["messages"][1]["content"]
+        else Response(status_code=503, headers={"Retry-After-Ms": "1"}) if "Question 7?" in body["messages"][1]["content"]
+        else None
+    )  # fmt: skip
+    first = json.loads(call(judge_server, source, output, "--evaluators", "quality", "--json").stdout)
+    assert first["unscored"] == {"judge_rejected_request_400": 1, "judge_unavailable": 1}
+    before = judge_server.calls
+    judge_server.fault = lambda number, body: None
+    second = json.loads(call(judge_server, source, output, "--evaluators", "quality", "--json").stdout)
+    assert (second["calls"], second["unscored"]) == (1, {})
+    assert judge_server.calls == before + 1
+    assert len(lines_of(output)) == ROWS
+
+
+def test_a_dead_judge_is_exit_code_1(judge_server, tmp_path):
+    judge_server.fault = lambda number, body: Response(status_code=503, headers={"Retry-After-Ms": "1"})
+    done = call(judge_server, write_input(tmp_path / "in.jsonl"), tmp_path / "out.jsonl")
+    assert done.returncode == 1
+    assert "does not answer" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [(["--evaluators", "qualty"], "no evaluator 'qualty'"), (["--input", "nowhere.jsonl"], "there is no such file")],
+)
+def test_mistakes_are_exit_code_2(judge_server, tmp_path, options, message):
+    done = call(judge_server, write_input(tmp_path / "in.jsonl"), tmp_path / "out.jsonl", *options)
+    assert done.returncode == 2
+    assert message in done.stderr
