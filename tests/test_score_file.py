@@ -83,13 +83,17 @@ def test_a_killed_run_is_resumed_and_loses_at_most_the_calls_in_flight(judge_ser
     assert judge_server.calls <= ROWS + 3
 
 
+def refuse_some(number, body):
+    """Reject one row for good, and be away for another."""
+    row = body["messages"][1]["content"]
+    if "Question 4?" in row:
+        return Response(status_code=400)
+    return Response(status_code=503, headers={"Retry-After-Ms": "1"}) if "Question 7?" in row else None
+
+
 def test_rows_the_judge_did_not_answer_are_asked_again(judge_server, tmp_path):
     source, output = write_input(tmp_path / "in.jsonl"), tmp_path / "out.jsonl"
-    judge_server.fault = lambda number, body: (
-        Response(status_code=400) if "Question 4?" in body["messages"][1]["content"]
-        else Response(status_code=503, headers={"Retry-After-Ms": "1"}) if "Question 7?" in body["messages"][1]["content"]
-        else None
-    )  # fmt: skip
+    judge_server.fault = refuse_some
     first = json.loads(call(judge_server, source, output, "--evaluators", "quality", "--json").stdout)
     assert first["unscored"] == {"judge_rejected_request_400": 1, "judge_unavailable": 1}
     before = judge_server.calls
