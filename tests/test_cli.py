@@ -42,6 +42,7 @@ def config(tmp_path, judge_server):
         "simulate-judge",
         "run",
         "evaluate",
+        "estimate",
         "sql",
         "report",
         "check",
@@ -165,6 +166,23 @@ def test_a_gate_that_stops_one_day_lets_the_others_run(engine, tmp_path, config)
     assert done.returncode == 1
     assert f"{DAY}: stopped: quality gate 'logs' failed" in done.stderr
     assert f"{DAY + timedelta(days=1)}: done" in done.stdout
+
+
+def test_the_estimate_is_what_the_run_then_pays(engine, config, judge_server):
+    insert_requests(engine, [request_row(n, prompt=f"Question {n}?") for n in range(40)])
+    call("init", ANCHORWATCH_CONFIG=config)
+    days = ("--from", DAY, "--to", DAY, "--json")
+    (before,) = json.loads(call("estimate", *days, ANCHORWATCH_CONFIG=config).stdout)
+    assert (before["rows_chosen"], before["cached"], before["calls"], before["cost_usd"]) == (40, 0, 40, None)
+    assert judge_server.calls == 0
+    assert scalar(engine, "SELECT COUNT(*) FROM work_samples") == 0
+    call("run", "--date", DAY, ANCHORWATCH_CONFIG=config)
+    assert judge_server.calls == before["calls"]
+    counted = scalar(engine, "SELECT SUM(input_tokens) FROM judge_calls")
+    assert before["input_tokens"] == pytest.approx(int(counted), rel=0.05)
+    (after,) = json.loads(call("estimate", *days, ANCHORWATCH_CONFIG=config).stdout)
+    assert (after["cached"], after["calls"]) == (40, 0)
+    assert "no price" in call("estimate", *days[:-1], ANCHORWATCH_CONFIG=config).stdout
 
 
 def test_the_report_shows_what_fires(engine, settings):

@@ -38,7 +38,7 @@ def sql(
         table.add_column(column)
     for row in rows:
         table.add_row(*("" if value is None else str(value) for value in row), end_section=False)
-    _console().print(table, markup=False)
+    console().print(table, markup=False)
     typer.echo(f"{len(rows)} rows", err=True)
 
 
@@ -53,10 +53,11 @@ def report(
     if as_json:
         typer.echo(json.dumps(found, default=str))
         return
-    _print_report(_console(), found)
+    _print_report(console(), found)
 
 
-def _console() -> Console:
+def console() -> Console:
+    """Return the console that tables go to."""
     # Wide when piped, so that nothing is cut off; as wide as the terminal otherwise.
     return Console(width=None if sys.stdout.isatty() else 200, highlight=False)
 

@@ -31,8 +31,8 @@ def chosen_interactions(
 
 def _stream(connection: sa.Connection, statement: sa.TextClause, arguments: dict[str, Any]) -> Iterator[Interaction]:
     plan_for_fresh_rows(connection)
-    streaming = connection.execution_options(yield_per=ROWS_AT_ONCE)
-    for row in streaming.execute(statement, arguments):
+    # Of this statement, not of the connection: what else runs on it is not streamed.
+    for row in connection.execute(statement, arguments, execution_options={"yield_per": ROWS_AT_ONCE}):
         yield Interaction(
             request_id=row.request_id,
             prompt=row.prompt or "",
