@@ -1,5 +1,6 @@
 """Outbox and delivery against real HTTP and HTTPS servers on localhost."""
 
+import asyncio
 import threading
 from datetime import date, timedelta
 
@@ -197,6 +198,22 @@ def test_a_channel_that_is_down_or_silent_fails_without_losing_the_alert(outbox)
     report = deliver(outbox, pending(outbox, SETTINGS, "slack", DAY), lambda payload: slack.send(client, payload))
     assert (report.sent, report.failed) == (0, 1)
     assert "very-secret" not in str(table_rows(outbox, "alerts"))
+    assert pending(outbox, SETTINGS, "slack", DAY)
+
+
+def test_a_slack_that_never_answers_times_out_and_the_alert_stays(outbox):
+    finding(outbox)
+    queue(outbox)
+
+    async def silent(request):
+        await asyncio.Event().wait()
+
+    port = free_port(0)
+    client = WebhookClient(f"http://127.0.0.1:{port}/services/T/B/very-secret", timeout=1)
+    app = Starlette(routes=[Route("/services/{token:path}", silent, methods=["POST"])])
+    with ServerThread(app, port):
+        report = deliver(outbox, pending(outbox, SETTINGS, "slack", DAY), lambda payload: slack.send(client, payload))
+    assert (report.sent, report.failed, report.last_error) == (0, 1, "TimeoutError")
     assert pending(outbox, SETTINGS, "slack", DAY)
 
 

@@ -41,7 +41,7 @@ class ServerThread:
 
     def __init__(self, app: Any, port: int, certificate: Path | None = None) -> None:
         tls = {"ssl_certfile": str(certificate), "ssl_keyfile": str(certificate)} if certificate else {}
-        config = uvicorn.Config(app, host="127.0.0.1", port=port, log_level="error", **tls)  # type: ignore[arg-type]
+        config = uvicorn.Config(app, host="127.0.0.1", port=port, log_level="error", timeout_graceful_shutdown=1, **tls)  # type: ignore[arg-type]
         self._server = uvicorn.Server(config)
         self._thread = threading.Thread(target=self._server.run, daemon=True)
 
