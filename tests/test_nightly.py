@@ -252,7 +252,7 @@ def test_no_logged_text_is_stored_by_default(engine, settings):
     with connect(engine) as connection:
         for table in sa.inspect(connection).get_table_names():
             if table != "llm_requests":
-                found = connection.execute(sa.text(f"SELECT COUNT(*) FROM {table} AS t WHERE t::text LIKE '%8841%'"))
+                found = connection.execute(sa.text(f"SELECT COUNT(*) FROM {table} AS t WHERE t::text LIKE '%8841-ZULU%'"))
                 assert found.scalar_one() == 0, table
 
 
@@ -336,3 +336,20 @@ class TestPickRunDate:
     def test_a_day_that_is_not_over_is_an_error(self, wanted):
         with pytest.raises(ConfigError, match="run_date"):
             pick_run_date(wanted, None, self.now)
+
+
+def test_pages_of_a_shard_cover_every_chosen_row_once(stored, settings):
+    from anchorwatch.sampling import draw_sample
+    from anchorwatch.scoring.interactions import chosen_page
+
+    with connect(stored) as connection:
+        draw_sample(connection, settings, "r", DAY)
+        seen = []
+        for shard in range(3):
+            after = 0
+            while (
+                page := chosen_page(connection, "r", DAY, shard=shard, shards=3, after=after, page_rows=2)
+            ).interactions:
+                seen += [interaction.request_id for interaction in page.interactions]
+                after = page.last_rank
+    assert len(seen) == len(set(seen)) == 23

@@ -1,8 +1,7 @@
 """The judge over one shard of the day's sample: cached answers first, the rest asked and paid once."""
 
 import functools
-import itertools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
@@ -12,13 +11,14 @@ import sqlalchemy as sa
 from anchorwatch.judge_client import JudgeEndpoint, OpenAIJudge, Outcome, Question, ask_all, cache_key
 from anchorwatch.scoring.cache import CachedAnswer, CallLedger, look_up
 from anchorwatch.scoring.epochs import judge_epoch
-from anchorwatch.scoring.interactions import chosen_interactions
+from anchorwatch.scoring.interactions import chosen_page
 from anchorwatch.scoring.rows import COLUMNS, evaluation_row
 from anchorwatch.settings import Settings
 from anchorwatch.warehouse import connect, copy_rows
 from evaluators import AnswerReview, Interaction, JudgeRequest, Score
 
-ROWS_AT_ONCE = 2000  # bounds memory; prompts and contexts of this many rows are held
+ROWS_AT_ONCE = 2000
+"""Rows whose texts are held at once; bounds the memory of a shard."""
 
 
 @dataclass(slots=True)
@@ -63,19 +63,19 @@ def judge_shard(
     review = AnswerReview(fence_key=settings.sampling.key)
     ledger = CallLedger(engine, settings, run_id, run_date)
     totals = JudgeTotals()
-    with connect(engine) as reading:
-        interactions = chosen_interactions(reading, run_id, run_date, shard, shards)
-        for chunk in _chunks(interactions):
-            rows = [_row(review, settings, interaction) for interaction in chunk]
-            answers, reasons = _answers(engine, settings, endpoint, review, ledger, rows, totals)
-            _write(engine, settings, review, run_id, run_date, rows, answers, reasons, totals)
-            progress(len(rows))
-    return totals
-
-
-def _chunks(interactions: Iterator[Interaction]) -> Iterator[list[Interaction]]:
-    while chunk := list(itertools.islice(interactions, ROWS_AT_ONCE)):
-        yield chunk
+    after = 0
+    while True:
+        with connect(engine) as reading:
+            page = chosen_page(
+                reading, run_id, run_date, shard=shard, shards=shards, after=after, page_rows=ROWS_AT_ONCE
+            )
+        if not page.interactions:
+            return totals
+        rows = [_row(review, settings, interaction) for interaction in page.interactions]
+        answers, reasons = _answers(engine, settings, endpoint, review, ledger, rows, totals)
+        _write(engine, settings, review, run_id, run_date, rows, answers, reasons, totals)
+        progress(len(rows))
+        after = page.last_rank
 
 
 def _row(review: AnswerReview, settings: Settings, interaction: Interaction) -> _Row:

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from anchorwatch.judge_client import cache_key
 from anchorwatch.sampling import draw_sample
 from anchorwatch.scoring.cache import look_up
-from anchorwatch.scoring.interactions import chosen_interactions
+from anchorwatch.scoring.interactions import chosen_page
 from anchorwatch.settings import Settings
 from anchorwatch.warehouse import connect
 from anchorwatch.warehouse.source_view import create_source_views
@@ -18,6 +18,7 @@ from evaluators import AnswerReview
 CHARS_PER_TOKEN = 4.0
 OUTPUT_TOKENS = 60.0
 """Rules of thumb, until judge_cache holds what the endpoint really counted."""
+PAGE_ROWS = 1000
 _RUN_ID = "estimate"
 
 
@@ -60,10 +61,14 @@ def _day(engine: sa.Engine, settings: Settings, day: date, output_tokens: float)
     with connect(engine) as connection:
         nested = connection.begin_nested()
         counts = draw_sample(connection, settings, _RUN_ID, day)
-        for interaction in chosen_interactions(connection, _RUN_ID, day, 0, 1):
-            request = review.request(interaction)
-            if request.n_chars <= settings.judge.max_input_chars:
-                chars[cache_key(settings.judge, request)] = request.n_chars
+        after = 0
+        while (
+            page := chosen_page(connection, _RUN_ID, day, shard=0, shards=1, after=after, page_rows=PAGE_ROWS)
+        ).interactions:
+            for request in map(review.request, page.interactions):
+                if request.n_chars <= settings.judge.max_input_chars:
+                    chars[cache_key(settings.judge, request)] = request.n_chars
+            after = page.last_rank
         nested.rollback()
     known = look_up(engine, list(chars))
     new = [n for key, n in chars.items() if key not in known]
