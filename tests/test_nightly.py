@@ -7,6 +7,7 @@ import subprocess
 import sys
 from datetime import date, timedelta
 
+import psycopg
 import pytest
 import sqlalchemy as sa
 from hypothesis import HealthCheck, given
@@ -252,7 +253,9 @@ def test_no_logged_text_is_stored_by_default(engine, settings):
     with connect(engine) as connection:
         for table in sa.inspect(connection).get_table_names():
             if table != "llm_requests":
-                found = connection.execute(sa.text(f"SELECT COUNT(*) FROM {table} AS t WHERE t::text LIKE '%8841-ZULU%'"))
+                found = connection.execute(
+                    sa.text(f"SELECT COUNT(*) FROM {table} AS t WHERE t::text LIKE '%8841-ZULU%'")
+                )
                 assert found.scalar_one() == 0, table
 
 
@@ -277,30 +280,29 @@ def test_a_judge_that_talks_nonsense_stops_the_day_with_the_reason(stored, setti
     assert scalar(stored, "SELECT COUNT(*) FROM samples") == 0
 
 
-def test_a_database_that_goes_away_in_the_middle_is_transient(stored, settings, judge_server, warehouse_url):
-    """Every connection of the run is cut while the judge is asked; the retry ends the day."""
+def test_a_database_that_goes_away_in_the_middle_is_transient(
+    stored, settings, judge_server, warehouse_url, anchorwatch_home
+):
+    """All connections are cut, and none is let in, while the judge is asked; the retry ends the day."""
+    name = warehouse_url.partition("@/")[2].partition("?")[0]
+    admin = f"host={anchorwatch_home / 'pg'} user=postgres dbname=postgres"
     cut = []
 
     def cut_connections(number, body):
         if number == 5 and not cut:
             cut.append(True)
-            with connect(stored_admin) as connection:
-                connection.execute(
-                    sa.text(
-                        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
-                        "WHERE datname = current_database() AND pid <> pg_backend_pid()"
-                    )
-                )
+            with psycopg.connect(admin, autocommit=True) as connection:
+                connection.execute(f"ALTER DATABASE {name} ALLOW_CONNECTIONS false")
+                connection.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", [name])
 
-    from anchorwatch.warehouse import make_engine
-
-    stored_admin = make_engine(url=warehouse_url.replace("postgresql:", "postgresql+psycopg:"))
     judge_server.fault = cut_connections
     with pytest.raises(TransientError, match="is not available"):
         run(stored, settings, DAY)
-    stored_admin.dispose()
+    with psycopg.connect(admin, autocommit=True) as connection:
+        connection.execute(f"ALTER DATABASE {name} ALLOW_CONNECTIONS true")
     run(stored, settings, DAY)
     assert scalar(stored, "SELECT status FROM day_partitions") == "ok"
+    assert scalar(stored, "SELECT COUNT(*) FROM samples WHERE status = 'judged'") == 23
 
 
 def test_an_unchanged_day_derives_nothing_and_a_new_rule_everything(stored, settings):
