@@ -10,6 +10,7 @@ or yesterday.
 
 - `check_logs` failed: the logs are late or malformed; nothing was judged. See
   docs/runbooks/quality_gate_failed.md.
+- `judge` deferred: the day went to the Batch API (`judge.mode`). Failing or clearing the task cancels the batch.
 - `judge` failed: the judge does not answer; what it answered is kept. Clear the task when it is back.
 - `summarise` failed: too few rows have a score; the day is as it was before.
 - `page_oncall`, `notify_slack` are skipped where there is nothing to send.
@@ -20,6 +21,7 @@ from datetime import UTC, datetime, timedelta
 from airflow.sdk import Asset, CronDataIntervalTimetable, Param, dag, task
 
 from anchorwatch.airflow_support import nightly
+from anchorwatch.airflow_support.judge import JudgeOperator
 
 
 @dag(
@@ -54,10 +56,6 @@ def nightly_evaluation() -> None:
     def evaluate(rows: int) -> int:
         return nightly.evaluate(rows)
 
-    @task(pool="llm_judge", execution_timeout=timedelta(hours=6))
-    def judge(shard: int, shards: int) -> dict[str, int]:
-        return nightly.judge(shard, shards)
-
     @task(trigger_rule="none_failed")
     def summarise(rows: int) -> None:
         nightly.summarise(rows)
@@ -79,6 +77,7 @@ def nightly_evaluation() -> None:
     checks = evaluate(rows)
     shards >> checks
     published = summarise(rows)
+    judge = JudgeOperator.partial(task_id="judge", pool="llm_judge", execution_timeout=timedelta(hours=6))
     [judge.expand_kwargs(shards), checks] >> published >> detect() >> [page_oncall(), notify_slack()]
 
 

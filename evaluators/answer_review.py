@@ -5,7 +5,8 @@ import json
 from pathlib import Path
 from typing import Any
 
-from evaluators.judging import JudgeRequest, MalformedReply
+from evaluators.context_window import fit_context
+from evaluators.judging import JudgeRequest, MalformedReply, json_object
 from evaluators.records import Interaction, Score, Span
 
 _RUBRIC = (Path(__file__).parent / "rubrics" / "answer_review.md").read_text(encoding="utf-8")
@@ -32,9 +33,10 @@ class AnswerReview:
     }
     rubric_version = "1-" + hashlib.sha256((_RUBRIC + json.dumps(schema, sort_keys=True)).encode()).hexdigest()[:8]
 
-    def __init__(self, *, fence_key: str) -> None:
+    def __init__(self, *, fence_key: str, max_context_chars: int = 100_000) -> None:
         """Take the secret that makes fences unpredictable for whoever wrote the logged text."""
         self._fence_key = fence_key
+        self._max_context_chars = max_context_chars
 
     def request(self, interaction: Interaction) -> JudgeRequest:
         """Build the request: the static rubric first, so that endpoints can cache it, the row last.
@@ -42,13 +44,14 @@ class AnswerReview:
         The fence depends on the row and a secret: the same row gives the same request, which the cache
         needs, and the text inside cannot know it.
         """
-        context = "\n\n".join(interaction.context) or "(there was no context)"
+        passages, trimmed_chars = fit_context(interaction.context, interaction.response, self._max_context_chars)
+        context = "\n\n".join(passages) or "(there was no context)"
         parts = {"QUESTION": interaction.prompt, "CONTEXT": context, "ANSWER": interaction.response}
         seed = json.dumps([self._fence_key, *parts.values()])
         code = hashlib.sha256(seed.encode("utf-8", "replace")).hexdigest()[:16]
         row = "\n".join(f"<<<{name} {code}>>>\n{text}\n<<<END {name} {code}>>>" for name, text in parts.items())
         messages = ({"role": "system", "content": _RUBRIC}, {"role": "user", "content": row})
-        return JudgeRequest(messages, "answer_review", self.schema, self.rubric_version)
+        return JudgeRequest(messages, "answer_review", self.schema, self.rubric_version, trimmed_chars)
 
     def parse(self, text: str, interaction: Interaction) -> dict[str, Any]:
         """Turn the judge's reply into what is kept: a grade, and where the quoted claims are.
@@ -59,7 +62,7 @@ class AnswerReview:
         Raises:
             MalformedReply: The reply is not JSON of the schema.
         """
-        body = _object(text)
+        body = json_object(text)
         quality, claims = body.get("quality"), body.get("unsupported_claims")
         if isinstance(quality, bool) or not isinstance(quality, int) or not 1 <= quality <= _MAX_QUALITY:
             raise MalformedReply("quality is not a whole number from 1 to 5")
@@ -88,16 +91,6 @@ def _hallucination(parsed: dict[str, Any], interaction: Interaction) -> Score:
     if parsed["unmatched"]:
         return Score.unscored("judge_quotes_not_in_response")
     return Score(1.0, "supported")
-
-
-def _object(text: str) -> dict[str, Any]:
-    try:
-        body = json.loads(text)
-    except (ValueError, RecursionError):
-        raise MalformedReply("not JSON") from None
-    if not isinstance(body, dict):
-        raise MalformedReply("not a JSON object")
-    return body
 
 
 def _find(response: str, quote: str) -> tuple[int, int] | None:

@@ -1,5 +1,6 @@
 """What a judge evaluator asks and gets: the protocol that `anchorwatch.judge_client` implements."""
 
+import json
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -17,12 +18,14 @@ class JudgeRequest:
         schema_name: Name of the JSON schema the reply has to follow.
         schema: That schema, strict.
         rubric_version: Part of the cache key and of the epoch.
+        trimmed_chars: Characters of context that were too many and are not in it.
     """
 
     messages: tuple[dict[str, str], ...]
     schema_name: str
     schema: dict[str, Any]
     rubric_version: str
+    trimmed_chars: int = 0
 
     @property
     def n_chars(self) -> int:
@@ -37,12 +40,30 @@ class JudgeReply:
     Attributes:
         text: The reply's content.
         model: Model name as the endpoint returned it.
+        input_tokens: As the endpoint counted them; `cached_input_tokens` of them came from its prompt cache.
     """
 
     text: str
     model: str
     input_tokens: int
     output_tokens: int
+    cached_input_tokens: int = 0
+
+
+def json_object(text: str) -> dict[str, Any]:
+    """Return the JSON object a reply consists of, or the first one in it: not every endpoint can enforce a form.
+
+    Raises:
+        MalformedReply: There is none.
+    """
+    start = text.find("{")
+    try:
+        body, _ = json.JSONDecoder().raw_decode(text, max(start, 0))
+    except (ValueError, RecursionError):
+        raise MalformedReply("not JSON") from None
+    if not isinstance(body, dict):
+        raise MalformedReply("not a JSON object")
+    return body
 
 
 class Judge(Protocol):

@@ -74,6 +74,7 @@ class JudgeServer:
     fault: Callable[[int, dict[str, Any]], Any] = lambda number, body: None
     bodies: list[dict[str, Any]] = field(default_factory=list)
     lock: Any = field(default_factory=threading.Lock)
+    batches: Any = None
 
     def answer(self, number: int, body: dict[str, Any]) -> Any:
         with self.lock:
@@ -89,7 +90,9 @@ class JudgeServer:
 def judge_server() -> Iterator[JudgeServer]:
     port = free_port(0)
     server = JudgeServer(url=f"http://127.0.0.1:{port}/v1")
-    with ServerThread(create_app(server.answer), port):
+    app = create_app(server.answer)
+    server.batches = app.state.batches
+    with ServerThread(app, port):
         yield server
 
 

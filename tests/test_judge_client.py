@@ -1,13 +1,15 @@
 """The client against a server that misbehaves: every question ends in an answer or a reason."""
 
+import asyncio
 import json
 
 import pytest
-from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.responses import JSONResponse, PlainTextResponse, Response, StreamingResponse
 
 from anchorwatch.errors import ConfigError, TransientError
 from anchorwatch.judge_client import JudgeEndpoint, OpenAIJudge, Question, ask_all, cache_key, judge_endpoint
 from anchorwatch.settings.model import JudgeSettings
+from anchorwatch.settings.prices import Price
 from anchorwatch.simulator.judge_server import MODEL
 from evaluators import AnswerReview, Interaction
 
@@ -23,10 +25,26 @@ def ask(server, rows=4, **settings):
         row = Interaction(f"r{n}", f"Question {n}?", f"The answer is {n}.", context=(f"It is {n}.",))
         request = REVIEW.request(row)
         questions.append(Question(cache_key(chosen, request), request, lambda text, row=row: REVIEW.parse(text, row)))
-    outcomes = []
-    judge = OpenAIJudge(chosen, judge_endpoint(chosen))
-    ask_all(judge, questions, concurrency=2, reasks=chosen.reasks, save=outcomes.extend)
-    return outcomes
+    desk = ListDesk(questions)
+    ask_all(OpenAIJudge(chosen, judge_endpoint(chosen)), desk, concurrency=2, reasks=chosen.reasks)
+    return desk.outcomes
+
+
+class ListDesk:
+    """Questions from a list, outcomes into one."""
+
+    def __init__(self, questions):
+        self.waiting, self.outcomes = list(questions), []
+
+    def take(self, wanted):
+        taken, self.waiting = self.waiting[:wanted], self.waiting[wanted:]
+        return taken
+
+    def save(self, outcomes):
+        self.outcomes += outcomes
+
+    def renew(self):
+        pass
 
 
 def completion(content, **message):
@@ -54,14 +72,20 @@ def test_the_request_is_strict_structured_and_has_the_rubric_first(judge_server)
 @pytest.mark.parametrize(
     ("response", "reason", "attempts"),
     [
-        pytest.param(lambda: completion("not json"), "judge_reply_unparsable", 2, id="not-json"),
-        pytest.param(lambda: completion('{"quality": 9}'), "judge_reply_unparsable", 2, id="wrong-schema"),
-        pytest.param(lambda: completion(None), "judge_reply_unparsable", 2, id="no-content"),
+        pytest.param(lambda: completion("not json"), "judge_reply_unparsable", 3, id="not-json"),
+        pytest.param(lambda: completion('{"quality": 9}'), "judge_reply_unparsable", 3, id="wrong-schema"),
+        pytest.param(lambda: completion(None), "judge_reply_unparsable", 3, id="no-content"),
         pytest.param(lambda: completion("", refusal="no"), "judge_refused", 1, id="refused"),
         pytest.param(lambda: completion("{", finish_reason="length"), "judge_reply_cut_off", 1, id="cut-off"),
         pytest.param(lambda: completion("", finish_reason="content_filter"), "judge_content_filter", 1, id="filtered"),
-        pytest.param(lambda: JSONResponse({"choices": []}), "judge_reply_empty", 1, id="no-choices"),
-        pytest.param(lambda: JSONResponse([1]), "judge_reply_empty", 1, id="a-list"),
+        pytest.param(lambda: JSONResponse({"choices": []}), "judge_reply_empty", 3, id="no-choices"),
+        pytest.param(lambda: JSONResponse([1]), "judge_reply_empty", 3, id="a-list"),
+        pytest.param(
+            lambda: Response('{"choices": [', media_type="application/json"),
+            "judge_reply_not_the_protocol",
+            3,
+            id="cut-body",
+        ),
         pytest.param(lambda: JSONResponse({"error": "too long"}, 400), "judge_rejected_request_400", 1, id="400"),
     ],
 )
@@ -130,6 +154,102 @@ def test_wrong_usage_numbers_count_as_zero(judge_server):
 def test_a_reply_that_is_not_the_protocol(judge_server):
     judge_server.fault = lambda number, body: PlainTextResponse("hello")
     assert {outcome.reason for outcome in ask(judge_server)} == {"judge_reply_empty"}
+
+
+def test_a_server_that_drips_is_cut_off(judge_server):
+    """Each byte comes in time, the whole never."""
+
+    async def drip():
+        while True:
+            yield b" "
+            await asyncio.sleep(0.02)
+
+    judge_server.fault = lambda number, body: (
+        StreamingResponse(drip(), media_type="application/json")
+        if "Question 2?" in body["messages"][1]["content"]
+        else None
+    )
+    outcomes = ask(judge_server, timeout_seconds=0.5)
+    assert sorted(outcome.reason or "" for outcome in outcomes) == ["", "", "", "judge_unavailable"]
+
+
+def test_a_connection_that_breaks_is_tried_again(judge_server):
+    async def broken():
+        yield b'{"choi'
+        raise ConnectionResetError
+
+    judge_server.fault = lambda number, body: (
+        StreamingResponse(broken(), headers={"Content-Length": "500"}) if number == 1 else None
+    )
+    assert all(outcome.parsed is not None for outcome in ask(judge_server, max_retries=2))
+
+
+class TestAnEndpointThatCannotEnforceASchema:
+    def reject(self, *words):
+        def fault(number, body):
+            told = json.dumps(body.get("response_format", {}))
+            refused = next((word for word in words if word in told), None)
+            message = {"error": {"message": f"response_format {refused} is not supported", "param": "response_format"}}
+            return JSONResponse(message, 400) if refused else None
+
+        return fault
+
+    @pytest.mark.parametrize(
+        ("rejected", "form"), [(["json_schema"], {"type": "json_object"}), (["json_schema", "json_object"], None)]
+    )
+    def test_gets_the_schema_in_words(self, judge_server, rejected, form):
+        judge_server.fault = self.reject(*rejected)
+        outcomes = ask(judge_server, rows=6)
+        assert all(outcome.parsed is not None for outcome in outcomes)
+        last = judge_server.bodies[-1]
+        assert last.get("response_format") == form
+        assert "JSON schema" in last["messages"][0]["content"]
+        assert "unsupported_claims" in last["messages"][0]["content"]
+        # Only the first calls in flight found out.
+        assert judge_server.calls <= 6 + 2 * len(rejected)
+
+    def test_may_wrap_its_json_in_words(self, judge_server):
+        reply = 'Sure! Here it is:\n```json\n{"unsupported_claims": [], "quality": 4}\n```'
+        judge_server.fault = lambda number, body: completion(reply)
+        assert {outcome.parsed["quality"] for outcome in ask(judge_server, structured_output="text")} == {4}
+
+    def test_is_not_asked_otherwise_than_the_configuration_says(self, judge_server):
+        judge_server.fault = self.reject("json_schema")
+        outcomes = ask(judge_server, structured_output="json_schema")
+        assert {outcome.reason for outcome in outcomes} == {"judge_rejected_request_400"}
+
+
+def test_a_parameter_the_model_does_not_take_names_the_key(judge_server):
+    error = {"error": {"message": "Unsupported value: 'temperature' does not support 0", "param": "temperature"}}
+    judge_server.fault = lambda number, body: JSONResponse(error, 400)
+    with pytest.raises(ConfigError, match=r"set judge\.temperature: null"):
+        ask(judge_server)
+
+
+def test_what_the_prompt_cache_served_is_counted_apart(judge_server):
+    def cached(number, body):
+        usage = {"prompt_tokens": 100, "completion_tokens": 5, "prompt_tokens_details": {"cached_tokens": 64}}
+        message = {"message": {"content": '{"unsupported_claims": [], "quality": 4}'}, "finish_reason": "stop"}
+        return JSONResponse({"model": "m", "choices": [message], "usage": usage})
+
+    judge_server.fault = cached
+    (outcome,) = ask(judge_server, rows=1)
+    assert (outcome.input_tokens, outcome.cached_input_tokens) == (100, 64)
+    price = Price(
+        input_usd_per_million_tokens=10, cached_input_usd_per_million_tokens=1, output_usd_per_million_tokens=100
+    )
+    assert price.usd(100, 5, 64) == pytest.approx((36 * 10 + 64 * 1 + 5 * 100) / 1e6)
+    assert price.usd(100, 5, 64, is_batch=True) == pytest.approx((36 * 10 + 64 * 1 + 5 * 100) / 2e6)
+
+
+def test_a_refusal_is_paid_for_all_the_same(judge_server):
+    def refuse(number, body):
+        message = {"message": {"content": None, "refusal": "no"}, "finish_reason": "stop"}
+        return JSONResponse({"model": "m", "choices": [message], "usage": {"prompt_tokens": 50}})
+
+    judge_server.fault = refuse
+    (outcome,) = ask(judge_server, rows=1)
+    assert (outcome.reason, outcome.input_tokens) == ("judge_refused", 50)
 
 
 def test_the_cache_key_is_the_whole_question():

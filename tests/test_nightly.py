@@ -342,16 +342,15 @@ class TestPickRunDate:
 
 def test_pages_of_a_shard_cover_every_chosen_row_once(stored, settings):
     from anchorwatch.sampling import draw_sample
-    from anchorwatch.scoring.interactions import chosen_page
+    from anchorwatch.scoring.interactions import Shard, chosen_page
 
     with connect(stored) as connection:
         draw_sample(connection, settings, "r", DAY)
         seen = []
         for shard in range(3):
             after = 0
-            while (
-                page := chosen_page(connection, "r", DAY, shard=shard, shards=3, after=after, page_rows=2)
-            ).interactions:
+            part = Shard("r", DAY, shard, 3)
+            while (page := chosen_page(connection, part, after=after, page_rows=2)).interactions:
                 seen += [interaction.request_id for interaction in page.interactions]
                 after = page.last_rank
     assert len(seen) == len(set(seen)) == 23

@@ -40,7 +40,7 @@ def test_shipped_configuration_asks_for_a_logging_policy():
         pytest.param("segments: [{nmae: x}]", ["segments.0.nmae", "did you mean 'name'"], id="segments"),
         pytest.param("sampling: {flor: 3}", ["sampling.flor", "did you mean 'floor'"], id="sampling"),
         pytest.param("evaluators: [{naem: refusal}]", ["naem", "did you mean 'name'"], id="evaluators"),
-        pytest.param("judge: {modle: x}", ["judge.modle", "did you mean 'model'"], id="judge"),
+        pytest.param("judge: {concurency: 3}", ["judge.concurency", "did you mean 'concurrency'"], id="judge"),
         pytest.param("prices: {m: {input: 1}}", ["input", "input_usd_per_million_tokens"], id="prices"),
         pytest.param("gate: {fail_unscored: 1}", ["gate.fail_unscored", "fail_unscored_rate"], id="gate"),
         pytest.param("alerts: {rotes: {}}", ["alerts.rotes", "did you mean 'routes'"], id="alerts"),

@@ -4,12 +4,11 @@ from datetime import UTC, datetime
 
 from airflow.sdk.exceptions import AirflowSkipException
 
-from anchorwatch.airflow_support.context import current_task, find_connection, stops_for_good
+from anchorwatch.airflow_support.context import current_task, stops_for_good
+from anchorwatch.airflow_support.judge import endpoint_for
 from anchorwatch.errors import TransientError
-from anchorwatch.judge_client import judge_endpoint
 from anchorwatch.steps import nightly
-
-JUDGE_CONNECTION = "anchorwatch_judge"
+from anchorwatch.steps.progress import LoggedProgress
 
 
 @stops_for_good
@@ -39,16 +38,36 @@ def evaluate(rows: int) -> int:
 
 
 @stops_for_good
+def send_batches(shard: int, shards: int) -> list[str]:
+    """Send one shard to the Batch API where that is wanted; return the ids of the batches to wait for."""
+    task = current_task()
+    endpoint, today = endpoint_for(task.settings.judge), datetime.now(UTC).date()
+    batches = nightly.send_batches(task.engine, task.settings, endpoint, task.run, shard, shards, today)
+    return [batch.batch_id for batch in batches if batch.batch_id]
+
+
+@stops_for_good
+def store_batches(shard: int, shards: int) -> None:
+    """Store what one shard's batches answered."""
+    task = current_task()
+    nightly.store_batches(task.engine, task.settings, endpoint_for(task.settings.judge), task.run, shard, shards)
+
+
+@stops_for_good
 def judge(shard: int, shards: int) -> dict[str, int]:
     """Judge one shard."""
     task = current_task()
-    connection = find_connection(JUDGE_CONNECTION)
-    endpoint = judge_endpoint(
-        task.settings.judge,
-        base_url=connection.host if connection else None,
-        api_key=connection.password if connection else None,
+    judge_settings = task.settings.judge
+    return nightly.judge(
+        task.engine,
+        task.settings,
+        endpoint_for(judge_settings),
+        task.run,
+        shard,
+        shards,
+        tasks=judge_settings.pool_slots,
+        progress=LoggedProgress(),
     )
-    return nightly.judge(task.engine, task.settings, endpoint, task.run, shard, shards)
 
 
 @stops_for_good

@@ -29,13 +29,14 @@ def evaluate(
 ) -> None:
     """Score a file; the judge is at OPENAI_BASE_URL with OPENAI_API_KEY. Call it again to resume a killed run."""
     from anchorwatch.judge_client import judge_endpoint
+    from anchorwatch.steps.file_rows import count_rows
     from anchorwatch.steps.score_file import FileScorer
 
     settings = _settings(judge_model, concurrency)
     scorer = FileScorer(settings, [name.strip() for name in evaluators.split(",") if name.strip()], output)
     endpoint = judge_endpoint(settings.judge) if scorer.needs_judge else None
     with progress_bar() as progress:
-        bar = progress.add_task("scoring rows", total=None)
+        bar = progress.add_task("scoring rows", total=count_rows(source))
         scorer.run(source, endpoint, lambda rows: progress.advance(bar, rows))
     totals = scorer.totals
     if as_json:

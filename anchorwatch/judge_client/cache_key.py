@@ -17,5 +17,7 @@ def cache_key(settings: JudgeSettings, request: JudgeRequest) -> str:
         "schema": request.schema,
         "messages": request.messages,
     }
+    if settings.max_output_tokens is not None:
+        identity["max_output_tokens"] = settings.max_output_tokens
     text = json.dumps(identity, sort_keys=True, ensure_ascii=False)
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()

@@ -1,88 +1,23 @@
 """Many questions at once: bounded concurrency, answers saved as they come, a dead endpoint noticed early."""
 
 import asyncio
-from collections.abc import Callable, Coroutine, Iterable, Iterator
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, TypeVar
 
-from anchorwatch.errors import TransientError
-from anchorwatch.judge_client.client import EndpointDown, OpenAIJudge, RowUnscored
-from evaluators import JudgeReply, JudgeRequest, MalformedReply
+from anchorwatch.judge_client.breaker import Breaker
+from anchorwatch.judge_client.client import OpenAIJudge
+from anchorwatch.judge_client.errors import EndpointDown, Garbled, RowUnscored
+from anchorwatch.judge_client.questions import Desk, Outcome, Question
+from evaluators import JudgeReply, MalformedReply
 
-FAILURES_IN_A_ROW = 20
-"""Questions that may fail one after the other before the endpoint counts as dead."""
-
-
-@dataclass(frozen=True, slots=True)
-class Question:
-    """One distinct question.
-
-    Attributes:
-        key: Cache key.
-        parse: Turns the reply's text into what is kept; raises `MalformedReply`.
-    """
-
-    key: str
-    request: JudgeRequest
-    parse: Callable[[str], dict[str, Any]]
+RENEW_SECONDS = 10.0
+_T = TypeVar("_T")
+_Done = asyncio.Queue[tuple[Outcome, asyncio.Event]]
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """What a question ended in: `parsed`, or the reason why not. Tokens and attempts include re-asks."""
-
-    key: str
-    parsed: dict[str, Any] | None
-    reason: str | None
-    model: str | None
-    input_tokens: int
-    output_tokens: int
-    attempts: int
-
-
-_Done = asyncio.Queue[tuple[Outcome, asyncio.Event] | Exception | None]
-
-
-class _Breaker:
-    """Counts failures in a row and raises when the endpoint looks dead."""
-
-    def __init__(self, endpoint: str) -> None:
-        self._endpoint = endpoint
-        self._in_a_row = 0
-        self._has_worked = False
-        self._last_problem = ""
-
-    def worked(self) -> None:
-        self._in_a_row = 0
-        self._has_worked = True
-
-    def failed(self, what: str) -> None:
-        self._in_a_row += 1
-        self._last_problem = what
-        if self._in_a_row >= FAILURES_IN_A_ROW:
-            self._open()
-
-    def finish(self) -> None:
-        """At the end: few questions, and not one of them answered, is a dead endpoint too."""
-        if self._in_a_row and not self._has_worked:
-            self._open()
-
-    def _open(self) -> None:
-        raise TransientError(
-            f"the judge at {self._endpoint} does not answer ({self._last_problem}, {self._in_a_row} questions in a "
-            "row); what was judged so far is kept, run the day again when it is back"
-        )
-
-
-def ask_all(
-    judge: OpenAIJudge,
-    questions: Iterable[Question],
-    *,
-    concurrency: int,
-    reasks: int,
-    save: Callable[[list[Outcome]], None],
-) -> None:
-    """Ask every question and hand outcomes to `save` while others are still in flight.
+def ask_all(judge: OpenAIJudge, desk: Desk, *, concurrency: int, reasks: int) -> None:
+    """Ask every question of the desk and hand it the outcomes while others are still in flight.
 
     A place in flight is free again only when its outcome is stored, so a kill loses at most
     `concurrency` answers. What is ready is stored together, so storing costs little.
@@ -91,92 +26,121 @@ def ask_all(
         TransientError: The endpoint is dead; what was answered before has been saved.
         ConfigError: The endpoint refuses the key or the model.
     """
-    asyncio.run(_ask_all(judge, iter(questions), concurrency, reasks, save))
+    with ThreadPoolExecutor(1, "judge-desk") as thread:
+        asyncio.run(_Run(judge, desk, concurrency, reasks, thread).run())
 
 
-async def _ask_all(
-    judge: OpenAIJudge,
-    questions: Iterator[Question],
-    concurrency: int,
-    reasks: int,
-    save: Callable[[list[Outcome]], None],
-) -> None:
-    done: _Done = asyncio.Queue()
-    breaker = _Breaker(judge.endpoint.name)
+class _Run:
+    """The tasks of one `ask_all`: a feeder, the askers, a saver, and a heartbeat for claims."""
 
-    async def work() -> None:
-        for question in questions:
-            outcome, stored = await _ask(judge, question, reasks, breaker), asyncio.Event()
-            done.put_nowait((outcome, stored))
+    def __init__(
+        self, judge: OpenAIJudge, desk: Desk, concurrency: int, reasks: int, thread: ThreadPoolExecutor
+    ) -> None:
+        self._judge = judge
+        self._desk = desk
+        self._concurrency = concurrency
+        self._attempts = 1 + reasks
+        self._thread = thread
+        self._breaker = Breaker(judge.endpoint.name)
+        self._waiting: asyncio.Queue[Question] = asyncio.Queue()
+        self._done: _Done = asyncio.Queue()
+        self._taken = asyncio.Event()
+        self._saved = asyncio.Event()
+        self._in_hand = 0
+
+    async def run(self) -> None:
+        async with self._judge:
+            try:
+                async with asyncio.TaskGroup() as group:
+                    helpers = [group.create_task(self._renew()), group.create_task(self._save())]
+                    helpers += [group.create_task(self._ask_until_cancelled()) for _ in range(self._concurrency)]
+                    await self._feed()
+                    for helper in helpers:
+                        helper.cancel()
+            except BaseExceptionGroup as errors:
+                await self._save_what_is_ready()
+                raise _first(errors) from None
+        self._breaker.finish()
+
+    async def _feed(self) -> None:
+        """Keep as many questions waiting as can be in flight; return when all outcomes are stored."""
+        while True:
+            if self._waiting.qsize() >= self._concurrency:
+                self._taken.clear()
+                await self._taken.wait()
+                continue
+            self._saved.clear()
+            questions = await self._at_desk(self._desk.take, self._concurrency)
+            self._in_hand += len(questions)
+            for question in questions:
+                self._waiting.put_nowait(question)
+            if not questions:
+                if not self._in_hand:
+                    return
+                await self._saved.wait()
+
+    async def _ask_until_cancelled(self) -> None:
+        while True:
+            question = await self._waiting.get()
+            self._taken.set()
+            await self._judge.pace.begin(question.probable_tokens)
+            try:
+                outcome, stored = await self._ask(question), asyncio.Event()
+            finally:
+                self._judge.pace.end()
+            self._done.put_nowait((outcome, stored))
             await stored.wait()
 
-    async with judge:
-        try:
-            async with asyncio.TaskGroup() as group:
-                group.create_task(_workers(work, concurrency, done))
-                group.create_task(_save_as_they_come(done, save))
-        except* Exception as errors:
-            raise errors.exceptions[0] from None
-        breaker.finish()
+    async def _save(self) -> None:
+        while True:
+            await self._store([await self._done.get()])
 
-
-async def _workers(work: Callable[[], Coroutine[Any, Any, None]], concurrency: int, done: _Done) -> None:
-    """Run the workers; whatever ends them, the saver gets to know."""
-    try:
-        async with asyncio.TaskGroup() as group:
-            for _ in range(concurrency):
-                group.create_task(work())
-    except* Exception as errors:
-        done.put_nowait(errors.exceptions[0])
-    else:
-        done.put_nowait(None)
-
-
-async def _save_as_they_come(done: _Done, save: Callable[[list[Outcome]], None]) -> None:
-    """Store what is ready, together; raise what ended the workers once everything before it is stored."""
-    while True:
-        ready = [await done.get()]
-        while not done.empty():
-            ready.append(done.get_nowait())
-        answered = [item for item in ready if isinstance(item, tuple)]
-        if answered:
-            await asyncio.to_thread(save, [outcome for outcome, _ in answered])
-        for _, stored in answered:
+    async def _store(self, ready: list[tuple[Outcome, asyncio.Event]]) -> None:
+        while not self._done.empty():
+            ready.append(self._done.get_nowait())
+        await self._at_desk(self._desk.save, [outcome for outcome, _ in ready])
+        for _, stored in ready:
             stored.set()
-        if isinstance(ready[-1], Exception):
-            raise ready[-1]
-        if ready[-1] is None:
-            return
+        self._in_hand -= len(ready)
+        self._saved.set()
+
+    async def _save_what_is_ready(self) -> None:
+        """After a failure: what was answered has been paid, and is kept."""
+        if not self._done.empty():
+            await self._store([])
+
+    async def _renew(self) -> None:
+        while True:
+            await asyncio.sleep(RENEW_SECONDS)
+            await self._at_desk(self._desk.renew)
+
+    async def _at_desk(self, call: Callable[..., _T], *arguments: Any) -> _T:
+        return await asyncio.get_running_loop().run_in_executor(self._thread, call, *arguments)
+
+    async def _ask(self, question: Question) -> Outcome:
+        replies: list[JudgeReply] = []
+        reason = "judge_reply_unparsable"
+        for attempt in range(1, 1 + self._attempts):
+            try:
+                replies.append(await self._judge.ask(question.request))
+                self._breaker.worked()
+                return Outcome.of(question.key, replies, question.parse(replies[-1].text), None, attempt)
+            except MalformedReply:
+                reason = "judge_reply_unparsable"
+            except Garbled as error:
+                reason = str(error)
+                replies += [error.reply] if error.reply else []
+            except RowUnscored as error:
+                self._breaker.worked()
+                replies += [error.reply] if error.reply else []
+                return Outcome.of(question.key, replies, None, str(error), attempt)
+            except EndpointDown as error:
+                self._breaker.failed(str(error))
+                return Outcome.of(question.key, replies, None, "judge_unavailable", attempt)
+        return Outcome.of(question.key, replies, None, reason, self._attempts)
 
 
-async def _ask(judge: OpenAIJudge, question: Question, reasks: int, breaker: _Breaker) -> Outcome:
-    replies: list[JudgeReply] = []
-    reason = "judge_reply_unparsable"
-    for _ in range(1 + reasks):
-        try:
-            replies.append(await judge.ask(question.request))
-        except EndpointDown as error:
-            breaker.failed(str(error))
-            return _outcome(question, replies, None, "judge_unavailable")
-        except RowUnscored as error:
-            return _outcome(question, replies, None, str(error))
-        breaker.worked()
-        try:
-            return _outcome(question, replies, question.parse(replies[-1].text), None)
-        except MalformedReply:
-            continue
-    return _outcome(question, replies, None, reason)
-
-
-def _outcome(
-    question: Question, replies: list[JudgeReply], parsed: dict[str, Any] | None, reason: str | None
-) -> Outcome:
-    return Outcome(
-        key=question.key,
-        parsed=parsed,
-        reason=reason,
-        model=replies[-1].model if replies else None,
-        input_tokens=sum(reply.input_tokens for reply in replies),
-        output_tokens=sum(reply.output_tokens for reply in replies),
-        attempts=len(replies) + (0 if parsed is not None or reason == "judge_reply_unparsable" else 1),
-    )
+def _first(errors: BaseExceptionGroup) -> BaseException:
+    """Return the first error of a group that is none itself."""
+    first = errors.exceptions[0]
+    return _first(first) if isinstance(first, BaseExceptionGroup) else first

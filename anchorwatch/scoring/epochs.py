@@ -14,10 +14,9 @@ def check_epoch(name: str, version: str, options: dict[str, Any]) -> str:
 
 
 def judge_epoch(name: str, version: str, settings: JudgeSettings) -> str:
-    """Return the epoch of a judged score: evaluator version, judge model, parameters and rubric."""
-    return _short_hash(
-        [name, version, settings.model, settings.temperature, settings.seed, AnswerReview.rubric_version]
-    )
+    """Return the epoch of a judged score: evaluator version, judge model, parameters, rubric, and what it sees."""
+    parameters = [settings.model, settings.temperature, settings.seed, settings.max_context_chars]
+    return _short_hash([name, version, *parameters, AnswerReview.rubric_version])
 
 
 def _short_hash(parts: list[Any]) -> str:

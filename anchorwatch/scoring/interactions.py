@@ -11,9 +11,11 @@ import sqlalchemy as sa
 from anchorwatch.warehouse import query
 from anchorwatch.warehouse.days import day_window
 from anchorwatch.warehouse.rows import plan_for_fresh_rows
-from evaluators import Interaction
+from evaluators import AnswerReview, Interaction
 
 ROWS_AT_ONCE = 1000
+PAGE_ROWS = 2000
+"""Rows to judge whose texts are held at once; bounds the memory of a shard."""
 
 
 def logged_interactions(connection: sa.Connection, run_id: str, run_date: date) -> Iterator[Interaction]:
@@ -34,16 +36,45 @@ class Page:
     last_rank: int
 
 
+@dataclass(frozen=True, slots=True)
+class Shard:
+    """One part of what the judge has to do for a day, in one run."""
+
+    run_id: str
+    run_date: date
+    shard: int = 0
+    shards: int = 1
+
+
 def chosen_page(
-    connection: sa.Connection, run_id: str, run_date: date, *, shard: int, shards: int, after: int, page_rows: int
+    connection: sa.Connection, part: Shard, *, after: int, page_rows: int = PAGE_ROWS, only_open: bool = False
 ) -> Page:
-    """Return the next rows one shard has to judge, in the order of the keyed hash; an empty page is the end."""
-    arguments = {"run_id": run_id, "run_date": run_date, "shard": shard, "shards": shards, **day_window(run_date)}
+    """Return the next rows a shard has to judge, in the order of the keyed hash; an empty page is the end.
+
+    Args:
+        only_open: Leave out rows that have a score, or a reason for having none, in this run already.
+    """
+    arguments = {
+        "run_id": part.run_id,
+        "run_date": part.run_date,
+        "shard": part.shard,
+        "shards": part.shards,
+        **day_window(part.run_date),
+        "after": after,
+        "page_rows": page_rows,
+        "only_open": only_open,
+        "evaluator": AnswerReview.evaluators[0][0],
+    }
     plan_for_fresh_rows(connection)
-    rows = connection.execute(
-        query("evaluations", "chosen"), arguments | {"after": after, "page_rows": page_rows}
-    ).all()
+    rows = connection.execute(query("evaluations", "chosen"), arguments).all()
     return Page([_interaction(row) for row in rows], rows[-1].selection_rank if rows else after)
+
+
+def named_interactions(connection: sa.Connection, run_date: date, request_ids: list[str]) -> dict[str, Interaction]:
+    """Return rows of a day by their id."""
+    arguments = {"request_ids": request_ids, **day_window(run_date)}
+    found = connection.execute(query("evaluations", "named"), arguments)
+    return {row.request_id: _interaction(row) for row in found}
 
 
 def _interaction(row: Any) -> Interaction:

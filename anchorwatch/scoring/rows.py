@@ -22,6 +22,7 @@ def evaluation_row(
     score: Score,
     *,
     judge_model: str | None = None,
+    trimmed_chars: int | None = None,
     store_text: bool = False,
 ) -> tuple[Any, ...]:
     """Return the row; `evaluator` is (name, version, epoch)."""
@@ -35,6 +36,7 @@ def evaluation_row(
         _explanation(interaction, score, store_text),
         score.unscored_reason,
         judge_model,
+        trimmed_chars,
     )
 
 

@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from anchorwatch.settings.model import Section
+from anchorwatch.settings.section import Section
 
 Severity = Literal["page", "slack", "dashboard"]
 

@@ -10,6 +10,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from anchorwatch.simulator.batch_endpoints import Batches
 from anchorwatch.simulator.judge_rules import verdict
 
 MODEL = "simulated-rule-judge-1"
@@ -20,8 +21,15 @@ Fault = Callable[[int, dict[str, Any]], Response | None]
 
 
 def create_app(fault: Fault = lambda number, body: None) -> Starlette:
-    """Return the server; `fault` lets a test answer some calls otherwise. `/stats` counts the calls."""
+    """Return the server; `fault` lets a test answer some calls otherwise. `/stats` counts the calls.
+
+    `app.state.batches` holds its batches.
+    """
     counts: Counter[str] = Counter()
+
+    def answer(body: dict[str, Any]) -> dict[str, Any]:
+        reply = json.dumps(verdict(body["messages"][-1]["content"]))
+        return _completion(body, reply, counts["calls"])
 
     async def complete(request: Request) -> Response:
         body = await request.json()
@@ -29,21 +37,24 @@ def create_app(fault: Fault = lambda number, body: None) -> Starlette:
         instead = fault(counts["calls"], body)
         if instead is not None:
             return instead
-        reply = json.dumps(verdict(body["messages"][-1]["content"]))
-        return JSONResponse(_completion(body, reply, counts["calls"]))
+        return JSONResponse(answer(body))
 
     async def stats(request: Request) -> Response:
-        return JSONResponse({"calls": counts["calls"]})
+        return JSONResponse({"calls": counts["calls"], "batches": len(batches.created)})
 
     async def models(request: Request) -> Response:
         return JSONResponse({"object": "list", "data": [{"id": MODEL, "object": "model", "owned_by": "anchorwatch"}]})
 
+    batches = Batches(answer)
     routes = [
         Route("/v1/chat/completions", complete, methods=["POST"]),
         Route("/v1/models", models),
         Route("/stats", stats),
+        *batches.routes(),
     ]
-    return Starlette(routes=routes)
+    app = Starlette(routes=routes)
+    app.state.batches = batches
+    return app
 
 
 def _completion(body: dict[str, Any], reply: str, number: int) -> dict[str, Any]:

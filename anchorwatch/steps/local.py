@@ -2,13 +2,18 @@
 
 from collections.abc import Callable
 from datetime import date
+from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
 
 from anchorwatch.judge_client import judge_endpoint
 from anchorwatch.settings import RuleBook, Settings
 from anchorwatch.steps import nightly
+from anchorwatch.steps.batch_mode import wait_for_batches
 from anchorwatch.steps.run import Run
+
+if TYPE_CHECKING:
+    from anchorwatch.scoring import JudgeTotals
 
 
 def run_day(
@@ -34,9 +39,17 @@ def run_day(
         if shards:
             endpoint = judge_endpoint(settings.judge)
             for shard in shards:
-                progress(f"judging, shard {shard + 1} of {len(shards)}")
-                nightly.judge(engine, settings, endpoint, run, shard, len(shards))
+                batches = nightly.send_batches(engine, settings, endpoint, run, shard, len(shards), today)
+                wait_for_batches(engine, settings, endpoint, batches, progress)
+                name = f"judging, shard {shard + 1} of {len(shards)}"
+                show = _rows_shown(name, progress)
+                progress(name)
+                nightly.judge(engine, settings, endpoint, run, shard, len(shards), progress=show)
     progress("summarising")
     nightly.summarise(engine, settings, run, rows)
     progress("detecting")
     return nightly.detect(engine, settings, book, run, today)
+
+
+def _rows_shown(name: str, progress: Callable[[str], None]) -> "Callable[[JudgeTotals], None]":
+    return lambda totals: progress(f"{name}, {totals.rows} rows, {totals.cost_usd:.2f} USD")

@@ -9,6 +9,7 @@ import sqlalchemy as sa
 from anchorwatch.errors import AnchorwatchError, ConfigError, TransientError
 from anchorwatch.judge_client import judge_endpoint
 from anchorwatch.settings import Settings
+from anchorwatch.settings.prices import shipped_prices
 from anchorwatch.warehouse import connect, make_engine, query
 from anchorwatch.warehouse.schema import relations
 from anchorwatch.warehouse.source_view import create_source_views
@@ -101,11 +102,18 @@ def problems(settings: Settings) -> list[str]:
             judge_endpoint(settings.judge)
         except AnchorwatchError as error:
             found.append(f"warning: {error}")
-        if settings.judge.model not in settings.prices:
-            found.append(
-                f"warning: no price for the judge model '{settings.judge.model}' in `prices`: its cost is unknown"
-            )
+        found += _price_problems(settings)
     return found
+
+
+def _price_problems(settings: Settings) -> list[str]:
+    model = settings.judge.model
+    if model not in settings.price_table:
+        return [f"warning: no price for the judge model '{model}' in `prices`: its cost is unknown"]
+    if model not in settings.prices:
+        as_of = shipped_prices().as_of
+        return [f"warning: the price of '{model}' is the shipped one, as of {as_of}: confirm it in `prices`"]
+    return []
 
 
 def _policy_problems(connection: sa.Connection, settings: Settings) -> list[str]:

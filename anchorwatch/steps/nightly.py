@@ -3,15 +3,22 @@
 import math
 from collections.abc import Callable
 from datetime import date
+from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
 
 from anchorwatch.judge_client import JudgeEndpoint
+from anchorwatch.scoring.interactions import Shard
 from anchorwatch.settings import RuleBook, Settings
+from anchorwatch.steps.costs import summarise_costs
 from anchorwatch.steps.derive import derive
 from anchorwatch.steps.run import Run, finish_run, record_rows, recorded, start_run
 from anchorwatch.warehouse import connect
 from anchorwatch.warehouse.source_view import create_source_views
+
+if TYPE_CHECKING:
+    from anchorwatch.scoring import JudgeTotals
+    from anchorwatch.scoring.batch_records import Batch
 
 MIN_ROWS_A_SHARD = 100
 
@@ -56,6 +63,32 @@ def evaluate(engine: sa.Engine, settings: Settings, run: Run) -> int:
         return run_checks(engine, settings, run.run_id, run.run_date)
 
 
+def send_batches(
+    engine: sa.Engine, settings: Settings, endpoint: JudgeEndpoint, run: Run, shard: int, shards: int, today: date
+) -> "list[Batch]":
+    """Send one shard's questions to the Batch API where that is wanted; return the batches to wait for."""
+    from anchorwatch.steps import batch_mode
+
+    if not batch_mode.wants_batch(settings, run.run_date, today):
+        return []
+    with recorded(engine, run):
+        return batch_mode.send_batches(engine, settings, endpoint, Shard(run.run_id, run.run_date, shard, shards))
+
+
+def store_batches(
+    engine: sa.Engine, settings: Settings, endpoint: JudgeEndpoint, run: Run, shard: int, shards: int
+) -> None:
+    """Store the answers of one shard's batches.
+
+    Raises:
+        TransientError: One of them has not ended.
+    """
+    from anchorwatch.steps import batch_mode
+
+    with recorded(engine, run):
+        batch_mode.store_batches(engine, settings, endpoint, Shard(run.run_id, run.run_date, shard, shards))
+
+
 def judge(
     engine: sa.Engine,
     settings: Settings,
@@ -63,15 +96,18 @@ def judge(
     run: Run,
     shard: int,
     shards: int,
-    progress: Callable[[int], None] = lambda rows: None,
+    *,
+    tasks: int = 1,
+    progress: "Callable[[JudgeTotals], None]" = lambda totals: None,
 ) -> dict[str, int]:
     """Judge one shard of the sample; return rows, calls paid, answers from the cache, rows unscored."""
     from anchorwatch.scoring import judge_shard
 
+    part = Shard(run.run_id, run.run_date, shard, shards)
     with recorded(engine, run):
-        totals = judge_shard(engine, settings, endpoint, run.run_id, run.run_date, shard, shards, progress)
+        totals = judge_shard(engine, settings, endpoint, part, progress, tasks=tasks)
     counts = {"rows": totals.rows, "paid": totals.paid, "cached": totals.cached, "unscored": totals.unscored}
-    print(f"{run.run_date} shard {shard}: {counts} {totals.reasons or ''}", flush=True)
+    print(f"{run.run_date} shard {shard}: {counts} {totals.cost_usd:.4f} USD {totals.reasons or ''}", flush=True)
     return counts
 
 
@@ -122,4 +158,5 @@ def detect(engine: sa.Engine, settings: Settings, book: RuleBook, run: Run, toda
                 evaluators={metric.name: metric.evaluator for metric in METRICS.values()},
             )
         finish_run(engine, run)
+        summarise_costs(engine, run)
     return {"days_derived": len(days), "alerts_pending": queued.pending, "alerts_suppressed": queued.suppressed}

@@ -1,31 +1,26 @@
 """Scores a JSONL file with the same evaluators and judge as the night, without a warehouse.
 
 The output is appended while the run goes on, so a killed run is resumed by calling it again: whatever has a
-line is not asked again.
+line is not asked again, and neither is a row with the same content as one that has.
 """
 
-import json
-import os
 import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass, field
 from functools import partial
-from itertools import islice
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 from anchorwatch.errors import ConfigError
-from anchorwatch.judge_client import JudgeEndpoint, OpenAIJudge, Outcome, Question, ask_all, cache_key
+from anchorwatch.judge_client import CHARS_PER_TOKEN, JudgeEndpoint, OpenAIJudge, Outcome, Question, ask_all, cache_key
 from anchorwatch.scoring.checks import Check, score_safely
-from anchorwatch.scoring.interactions import passages
+from anchorwatch.scoring.judging import answer_review, pace
 from anchorwatch.settings import Settings
-from evaluators import AnswerReview, EvaluatorFn, Interaction, Score, UnknownEvaluator, get_evaluator
+from anchorwatch.steps.file_rows import FileRow, read_rows
+from anchorwatch.steps.score_lines import ScoreLines
+from evaluators import EvaluatorFn, JudgeRequest, Score, UnknownEvaluator, get_evaluator
 
-ROWS_AT_ONCE = 2000
-RETRIED = frozenset({"judge_unavailable"})
-"""Reasons for which a resumed run asks again."""
-
-Done = set[tuple[int, str]]
+OUTPUT_TOKENS = 200.0
 
 
 @dataclass(slots=True)
@@ -35,7 +30,7 @@ class FileTotals:
     Attributes:
         rows: Rows read; those scored by an earlier, killed run too.
         calls: Judge calls made by this run.
-        cost_usd: None when `prices` has no price for the judge model.
+        cost_usd: None when there is no price for the judge model.
         unscored: Reason -> scores that could not be made, in this run.
     """
 
@@ -44,18 +39,11 @@ class FileTotals:
     calls: int = 0
     input_tokens: int = 0
     output_tokens: int = 0
+    cached_input_tokens: int = 0
     cost_usd: float | None = None
     seconds: float = 0.0
     rows_per_second: float = 0.0
     unscored: dict[str, int] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class _Row:
-    number: int
-    request_id: str | None
-    interaction: Interaction | None
-    problem: str | None = None
 
 
 class FileScorer:
@@ -68,8 +56,7 @@ class FileScorer:
             ConfigError: An evaluator is unknown.
         """
         self._settings = settings
-        self._review = AnswerReview(fence_key=settings.sampling.key)
-        judged = dict(self._review.evaluators)
+        judged = dict(answer_review(settings).evaluators)
         self._judged = [name for name in names if name in judged]
         self._checks = [_check(settings, name) for name in names if name not in judged]
         self._output = output
@@ -90,72 +77,164 @@ class FileScorer:
             TransientError: The judge does not answer; what it answered is in the output.
         """
         started = time.monotonic()
-        done = _resume(self._output)
-        with self._output.open("a", encoding="utf-8") as out:
-            for chunk in _chunks(_read(source)):
-                self.totals.rows += len(chunk)
-                self._check_rows(chunk, done, out)
-                if self._judged and endpoint is not None:
-                    self._judge_rows(chunk, done, out, endpoint)
-                progress(len(chunk))
+        judge = self._settings.judge
+        with ScoreLines(self._output) as lines:
+            desk = _FileDesk(self._settings, self._judged, lines, self.totals, progress)
+            desk.rows = self._checked(read_rows(source), lines)
+            if self._judged and endpoint is not None:
+                client = OpenAIJudge(judge, endpoint, pace(judge))
+                ask_all(client, desk, concurrency=judge.concurrency, reasks=judge.reasks)
+            else:
+                for _ in desk.rows:
+                    progress(1)
         self.totals.seconds = round(time.monotonic() - started, 3)
         self.totals.rows_per_second = round(self.totals.rows / max(self.totals.seconds, 1e-9), 1)
         self.totals.cost_usd = self._cost()
 
-    def _check_rows(self, rows: list[_Row], done: Done, out: IO[str]) -> None:
+    def _checked(self, rows: Iterable[FileRow], lines: ScoreLines) -> Iterator[FileRow]:
+        """Yield the rows once the deterministic evaluators have scored them."""
         for row in rows:
+            self.totals.rows += 1
             for (name, version, _), function in self._checks:
-                if (row.number, name) not in done:
-                    self._write(out, row, name, version, _score(function, row), None)
-        out.flush()
+                if not lines.has(row.number, name):
+                    _write(lines, self.totals, row, name, version, _score(function, row), None, None)
+            yield row
 
-    def _judge_rows(self, rows: list[_Row], done: Done, out: IO[str], endpoint: JudgeEndpoint) -> None:
-        waiting: dict[str, list[_Row]] = {}
-        questions: dict[str, Question] = {}
-        for row in rows:
-            if all((row.number, name) in done for name in self._judged):
-                continue
-            problem = row.problem or self._unanswerable(row)
-            if problem or row.interaction is None:
-                self._write_judged(out, row, done, None, problem, None)
-                continue
-            request = self._review.request(row.interaction)
-            key = cache_key(self._settings.judge, request)
-            parse = partial(self._review.parse, interaction=row.interaction)
-            questions.setdefault(key, Question(key, request, parse))
-            waiting.setdefault(key, []).append(row)
+    def _cost(self) -> float | None:
+        price = self._settings.price_table.get(self._settings.judge.model)
+        if price is None:
+            return None if self._judged else 0.0
+        return price.usd(self.totals.input_tokens, self.totals.output_tokens, self.totals.cached_input_tokens)
 
-        def save(outcomes: list[Outcome]) -> None:
-            for outcome in outcomes:
-                self._count(outcome)
-                for row in waiting[outcome.key]:
-                    self._write_judged(out, row, done, outcome.parsed, outcome.reason, outcome.model)
-            out.flush()
 
-        if questions:
-            judge = self._settings.judge
-            client = OpenAIJudge(judge, endpoint)
-            ask_all(client, questions.values(), concurrency=judge.concurrency, reasks=judge.reasks, save=save)
+class _FileDesk:
+    """Hands out the questions of a file's rows and writes a line for each outcome; see `judge_client.Desk`."""
 
-    def _unanswerable(self, row: _Row) -> str | None:
-        assert row.interaction is not None
-        if not row.interaction.response:
-            return "not_applicable: no_response"
-        too_long = self._review.request(row.interaction).n_chars > self._settings.judge.max_input_chars
-        return "input_too_long" if too_long else None
+    rows: Iterator[FileRow]
 
-    def _write_judged(
-        self, out: IO[str], row: _Row, done: Done, parsed: dict[str, Any] | None, reason: str | None, model: str | None
+    def __init__(
+        self,
+        settings: Settings,
+        judged: list[str],
+        lines: ScoreLines,
+        totals: FileTotals,
+        progress: Callable[[int], None],
     ) -> None:
-        scores = self._review.scores(parsed, row.interaction) if parsed is not None and row.interaction else {}
-        versions = dict(self._review.evaluators)
-        for name in self._judged:
-            if (row.number, name) not in done:
-                score = scores.get(name) or Score.unscored(reason or "judge_unavailable")
-                self._write(out, row, name, versions[name], score, model or self._settings.judge.model)
+        self._settings, self._judged, self._lines = settings, judged, lines
+        self._totals, self._progress = totals, progress
+        self._review = answer_review(settings)
+        self._versions = dict(self._review.evaluators)
+        self._price = settings.price_table.get(settings.judge.model)
+        self._asking: dict[str, list[FileRow]] = {}
+        self._reserved_usd: dict[str, float] = {}
+        self._spent_usd = 0.0
 
-    def _write(self, out: IO[str], row: _Row, name: str, version: str, score: Score, model: str | None) -> None:
-        line = {
+    def take(self, wanted: int) -> list[Question]:
+        questions: list[Question] = []
+        for row in self.rows:
+            question = self._question(row)
+            if question is None:
+                self._progress(1)
+            else:
+                questions.append(question)
+            if len(questions) >= wanted:
+                break
+        self._lines.flush()
+        return questions
+
+    def save(self, outcomes: list[Outcome]) -> None:
+        for outcome in outcomes:
+            self._count(outcome)
+            for row in self._asking.pop(outcome.key):
+                self._write_outcome(row, outcome)
+                self._progress(1)
+        self._lines.flush()
+
+    def renew(self) -> None:
+        pass  # nobody else works on this file
+
+    def _question(self, row: FileRow) -> Question | None:
+        """Return the row's question, if it is one that nobody has asked; what can be written without it, is."""
+        if not self._open(row):
+            return None
+        problem = _problem(row)
+        if problem is not None or row.interaction is None:
+            self._write_unscored(row, problem or "unreadable")
+            return None
+        request = self._review.request(row.interaction)
+        key = cache_key(self._settings.judge, request)
+        if key in self._asking:
+            self._asking[key].append(row)
+            return None
+        self._write_again(row, self._lines.answers(key))
+        if not self._open(row):
+            return None
+        if request.n_chars > self._settings.judge.max_input_chars:
+            self._write_unscored(row, "input_too_long")
+            return None
+        if not self._affords(key, request):
+            self._write_unscored(row, "over_budget: judge.max_usd_per_run")
+            return None
+        self._asking[key] = [row]
+        return Question(key, request, partial(self._review.parse, interaction=row.interaction))
+
+    def _affords(self, key: str, request: JudgeRequest) -> bool:
+        ceiling = self._settings.judge.max_usd_per_run
+        if ceiling is None or self._price is None:
+            return True
+        usd = self._price.usd(request.n_chars / CHARS_PER_TOKEN, OUTPUT_TOKENS)
+        if self._spent_usd + sum(self._reserved_usd.values()) + usd > ceiling:
+            return False
+        self._reserved_usd[key] = usd
+        return True
+
+    def _count(self, outcome: Outcome) -> None:
+        self._totals.calls += outcome.attempts
+        self._totals.input_tokens += outcome.input_tokens
+        self._totals.output_tokens += outcome.output_tokens
+        self._totals.cached_input_tokens += outcome.cached_input_tokens
+        self._reserved_usd.pop(outcome.key, None)
+        if self._price is not None:
+            self._spent_usd += self._price.usd(outcome.input_tokens, outcome.output_tokens, outcome.cached_input_tokens)
+
+    def _write_outcome(self, row: FileRow, outcome: Outcome) -> None:
+        assert row.interaction is not None
+        scores = self._review.scores(outcome.parsed, row.interaction) if outcome.parsed is not None else {}
+        for name in self._open(row):
+            score = scores.get(name) or Score.unscored(outcome.reason or "judge_unavailable")
+            model = outcome.model or self._settings.judge.model
+            key = outcome.key if outcome.parsed is not None else None
+            _write(self._lines, self._totals, row, name, self._versions[name], score, model, key)
+
+    def _write_again(self, row: FileRow, twins: list[dict[str, Any]]) -> None:
+        """Write the scores that a row of the same content got."""
+        by_name = {twin["evaluator"]: twin for twin in twins}
+        for name in self._open(row):
+            if name in by_name:
+                self._lines.write(by_name[name] | {"row_number": row.number, "request_id": row.request_id})
+                self._totals.scores += 1
+
+    def _write_unscored(self, row: FileRow, reason: str) -> None:
+        for name in self._open(row):
+            model = self._settings.judge.model
+            _write(self._lines, self._totals, row, name, self._versions[name], Score.unscored(reason), model, None)
+
+    def _open(self, row: FileRow) -> list[str]:
+        return [name for name in self._judged if not self._lines.has(row.number, name)]
+
+
+def _write(
+    lines: ScoreLines,
+    totals: FileTotals,
+    row: FileRow,
+    name: str,
+    version: str,
+    score: Score,
+    model: str | None,
+    key: str | None,
+) -> None:
+    lines.write(
+        {
             "row_number": row.number,
             "request_id": row.request_id,
             "evaluator": name,
@@ -166,23 +245,19 @@ class FileScorer:
             "spans": [asdict(span) for span in score.spans],
             "unscored_reason": score.unscored_reason,
             "judge_model": model,
+            "cache_key": key,
         }
-        out.write(json.dumps(line, ensure_ascii=False) + "\n")
-        self.totals.scores += 1
-        if score.unscored_reason:
-            self.totals.unscored[score.unscored_reason] = self.totals.unscored.get(score.unscored_reason, 0) + 1
+    )
+    totals.scores += 1
+    if score.unscored_reason:
+        totals.unscored[score.unscored_reason] = totals.unscored.get(score.unscored_reason, 0) + 1
 
-    def _count(self, outcome: Outcome) -> None:
-        self.totals.calls += outcome.attempts
-        self.totals.input_tokens += outcome.input_tokens
-        self.totals.output_tokens += outcome.output_tokens
 
-    def _cost(self) -> float | None:
-        price = self._settings.prices.get(self._settings.judge.model)
-        if price is None:
-            return None if self._judged else 0.0
-        paid_in = self.totals.input_tokens * price.input_usd_per_million_tokens
-        return (paid_in + self.totals.output_tokens * price.output_usd_per_million_tokens) / 1e6
+def _problem(row: FileRow) -> str | None:
+    """Say why the judge cannot be asked about a row."""
+    if row.interaction is not None and row.problem is None and not row.interaction.response:
+        return "not_applicable: no_response"
+    return row.problem
 
 
 def _check(settings: Settings, name: str) -> Check:
@@ -194,70 +269,7 @@ def _check(settings: Settings, name: str) -> Check:
     return (registered.name, registered.version, ""), function
 
 
-def _score(function: EvaluatorFn, row: _Row) -> Score:
+def _score(function: EvaluatorFn, row: FileRow) -> Score:
     if row.interaction is None:
         return Score.unscored(row.problem or "unreadable")
     return score_safely(function, row.interaction)
-
-
-def _resume(output: Path) -> Done:
-    """Return what has a line already; a half line, and scores that are worth another try, are dropped."""
-    if not output.exists():
-        output.parent.mkdir(parents=True, exist_ok=True)
-        return set()
-    kept, done = [], set()
-    for line in output.read_text(encoding="utf-8").splitlines():
-        try:
-            found = json.loads(line)
-            key = (int(found["row_number"]), str(found["evaluator"]))
-        except (ValueError, KeyError, TypeError):
-            continue
-        if found.get("unscored_reason") not in RETRIED and key not in done:
-            kept.append(line)
-            done.add(key)
-    replacement = output.with_name(output.name + ".resumed")
-    replacement.write_text("".join(f"{line}\n" for line in kept), encoding="utf-8")
-    os.replace(replacement, output)
-    return done
-
-
-def _chunks(rows: Iterable[_Row]) -> Iterator[list[_Row]]:
-    iterator = iter(rows)
-    while chunk := list(islice(iterator, ROWS_AT_ONCE)):
-        yield chunk
-
-
-def _read(source: Path) -> Iterator[_Row]:
-    if not source.is_file():
-        raise ConfigError(f"{source}: there is no such file")
-    with source.open("rb") as file:
-        for number, line in enumerate((line for line in file if line.strip()), 1):
-            yield _row(number, line)
-
-
-def _row(number: int, line: bytes) -> _Row:
-    try:
-        data = json.loads(line)
-    except (ValueError, RecursionError):
-        return _Row(number, None, None, "not_json")
-    if not isinstance(data, dict) or not data.get("request_id"):
-        return _Row(number, None, None, "no_request_id")
-    request_id = str(data["request_id"])
-    texts = {name: data.get(name) for name in ("prompt", "response", "ground_truth", "finish_reason", "query_type")}
-    as_text = {
-        name: value if isinstance(value, str) else json.dumps(value)
-        for name, value in texts.items()
-        if value is not None
-    }
-    context = data.get("context")
-    interaction = Interaction(
-        request_id=request_id,
-        prompt=as_text.get("prompt", ""),
-        response=as_text.get("response", ""),
-        context=passages(context if isinstance(context, str) or context is None else json.dumps(context)),
-        ground_truth=as_text.get("ground_truth"),
-        finish_reason=as_text.get("finish_reason"),
-        query_type=as_text.get("query_type"),
-        status=str(data.get("status") or "ok"),
-    )
-    return _Row(number, request_id, interaction)

@@ -13,7 +13,14 @@ from anchorwatch.warehouse.engine import connect
 from anchorwatch.warehouse.rows import lock
 from anchorwatch.warehouse.source_view import create_source_views
 
-BI_VIEWS = ("bi_daily_metrics", "bi_rolling_metrics", "bi_findings", "bi_ledger", "bi_judge_cost")
+BI_VIEWS = (
+    "bi_daily_metrics",
+    "bi_rolling_metrics",
+    "bi_findings",
+    "bi_ledger",
+    "bi_judge_cost",
+    "bi_judge_cost_by_segment",
+)
 
 
 def initialise(engine: sa.Engine, settings: Settings | None = None, revision: str = "head") -> str:
