@@ -79,7 +79,7 @@ def test_the_request_is_strict_structured_and_has_the_rubric_first(judge_server)
         pytest.param(lambda: completion("{", finish_reason="length"), "judge_reply_cut_off", 1, id="cut-off"),
         pytest.param(lambda: completion("", finish_reason="content_filter"), "judge_content_filter", 1, id="filtered"),
         pytest.param(lambda: JSONResponse({"choices": []}), "judge_reply_empty", 3, id="no-choices"),
-        pytest.param(lambda: JSONResponse([1]), "judge_reply_empty", 3, id="a-list"),
+        pytest.param(lambda: JSONResponse([1]), "judge_reply_not_the_protocol", 3, id="a-list"),
         pytest.param(
             lambda: Response('{"choices": [', media_type="application/json"),
             "judge_reply_not_the_protocol",
@@ -153,7 +153,7 @@ def test_wrong_usage_numbers_count_as_zero(judge_server):
 
 def test_a_reply_that_is_not_the_protocol(judge_server):
     judge_server.fault = lambda number, body: PlainTextResponse("hello")
-    assert {outcome.reason for outcome in ask(judge_server)} == {"judge_reply_empty"}
+    assert {outcome.reason for outcome in ask(judge_server)} == {"judge_reply_not_the_protocol"}
 
 
 def test_a_server_that_drips_is_cut_off(judge_server):

@@ -1,22 +1,24 @@
 """One call to the judge through the `openai` package, and what its errors mean for the row or the run."""
 
 import asyncio
-from typing import TYPE_CHECKING, Any
+import json
+from typing import Any
 
 from anchorwatch.errors import ConfigError
 from anchorwatch.judge_client.body import FALLBACKS, Form, request_body
 from anchorwatch.judge_client.endpoint import JudgeEndpoint
-from anchorwatch.judge_client.errors import EndpointDown, Garbled, RowUnscored
-from anchorwatch.judge_client.pace import Pace
+from anchorwatch.judge_client.errors import EndpointDown, Garbled, Rejected, RowUnscored
+from anchorwatch.judge_client.http import MeteredHttp, metered_http
+from anchorwatch.judge_client.pace import Pace, seconds_of
 from anchorwatch.judge_client.reply import read_reply
 from anchorwatch.settings.model import JudgeSettings
 from evaluators import JudgeReply, JudgeRequest
 
-if TYPE_CHECKING:
-    from openai import APIStatusError
-
 _FORM_WORDS = ("response_format", "json_schema", "json_object", "structured output")
 _PARAMETERS = {"temperature": "temperature", "seed": "seed", "max_completion_tokens": "max_output_tokens"}
+_FIRST_WAIT_SECONDS = 0.5
+"""Before the package's own retries, where the endpoint names no time; they begin with the same."""
+_LONGEST_WAIT_SECONDS = 60.0
 
 
 class OpenAIJudge:
@@ -31,13 +33,15 @@ class OpenAIJudge:
         self.pace = pace or Pace(settings.concurrency)
         wished = settings.structured_output
         self._form: Form = "json_schema" if wished == "auto" else wished
+        self._http: MeteredHttp = metered_http(settings.timeout_seconds, settings.concurrency + 8, self.pace)
         self._client = openai.AsyncOpenAI(
             base_url=endpoint.base_url,
             api_key=endpoint.api_key,
             max_retries=settings.max_retries,
             timeout=settings.timeout_seconds,
-            http_client=_http_client(settings, self.pace),
+            http_client=self._http,
         )
+        self._retries = self._client.with_options(max_retries=max(0, settings.max_retries - 1))
 
     async def __aenter__(self) -> "OpenAIJudge":
         return self
@@ -56,73 +60,74 @@ class OpenAIJudge:
         """
         while True:
             form = self._form
+            content = json.dumps(request_body(self._settings, request, form), ensure_ascii=False)
             try:
-                # `post` skips the typed request transform, a third of the client's CPU time a call.
-                body = await self._client.post(
-                    "/chat/completions", cast_to=object, body=request_body(self._settings, request, form)
-                )
-            except self._openai.APIStatusError as error:
-                if self._falls_back(error, form):
-                    continue
-                raise self._status_error(error) from None
-            except self._openai.APIConnectionError as error:
-                raise EndpointDown(type(error).__name__) from None
-            except (self._openai.OpenAIError, ValueError) as error:
-                raise Garbled("judge_reply_not_the_protocol") from error
-            return read_reply(body)
+                # Half a surrogate pair is in some logs; no endpoint takes it.
+                return read_reply(await self._complete(content.encode("utf-8", "replace")))
+            except Rejected as error:
+                if not self._falls_back(error, form):
+                    raise self._status_error(error) from None
 
-    def _falls_back(self, error: "APIStatusError", form: Form) -> bool:
+    async def _complete(self, content: bytes) -> Any:
+        """Return the body of a chat completion: a first attempt by the template, then the package's attempts."""
+        client = self._client
+        if self._http.has_template:
+            response = await self._http.post_again(content)
+            if response is not None and response.status_code == 200:
+                return _json(response.content)
+            if response is not None and not _may_be_retried(response.status_code):
+                raise Rejected.of(response.status_code, _json(response.content))
+            if not self._settings.max_retries:
+                raise EndpointDown(f"HTTP {response.status_code}" if response is not None else "no answer")
+            named = seconds_of(response.headers.get("retry-after")) if response is not None else None
+            await asyncio.sleep(_FIRST_WAIT_SECONDS if named is None else min(named, _LONGEST_WAIT_SECONDS))
+            client = self._retries
+        try:
+            # `post` skips the typed request transform, a third of the package's CPU time a call.
+            return await client.post("/chat/completions", cast_to=object, content=content)
+        except self._openai.APIStatusError as error:
+            if _may_be_retried(error.status_code):
+                raise EndpointDown(f"HTTP {error.status_code} {error.code or ''}".strip()) from None
+            raise Rejected(error.status_code, error.param or "", error.message) from None
+        except self._openai.APIConnectionError as error:
+            raise EndpointDown(type(error).__name__) from None
+        except (self._openai.OpenAIError, ValueError) as error:
+            raise Garbled("judge_reply_not_the_protocol") from error
+
+    def _falls_back(self, error: Rejected, form: Form) -> bool:
         """Use a plainer form from now on if the endpoint rejects this one; tell whether to ask again."""
-        told = _told(error)
-        rejected = error.status_code in (400, 422) and any(word in told for word in _FORM_WORDS)
+        rejected = error.status in (400, 422) and any(word in error.told for word in _FORM_WORDS)
         if self._settings.structured_output != "auto" or not rejected or form not in FALLBACKS:
             return False
         if self._form == form:
             self._form = FALLBACKS[form]
         return True
 
-    def _status_error(self, error: "APIStatusError") -> Exception:
-        code = error.status_code
-        where = self.endpoint.name
-        if code in (401, 403):
+    def _status_error(self, error: Rejected) -> Exception:
+        where, model = self.endpoint.name, self._settings.model
+        if error.status in (401, 403):
             return ConfigError(
-                f"{where} refused the judge's API key ({code}): check OPENAI_API_KEY or anchorwatch_judge"
+                f"{where} refused the judge's API key ({error.status}): check OPENAI_API_KEY or anchorwatch_judge"
             )
-        if code == 404:
-            return ConfigError(
-                f"{where} has no model '{self._settings.model}' or no chat completions (404): check judge"
-            )
-        if code in (408, 409, 429) or code >= 500:
-            return EndpointDown(f"HTTP {code}" + (f" {error.code}" if error.code else ""))
+        if error.status == 404:
+            return ConfigError(f"{where} has no model '{model}' or no chat completions (404): check judge")
         for parameter, key in _PARAMETERS.items():
-            if error.param == parameter or f"'{parameter}'" in _told(error):
-                return ConfigError(f"{where} rejects {parameter} for '{self._settings.model}': set judge.{key}: null")
-        return RowUnscored(f"judge_rejected_request_{code}")
+            if error.param == parameter or f"'{parameter}'" in error.told:
+                return ConfigError(f"{where} rejects {parameter} for '{model}': set judge.{key}: null")
+        return RowUnscored(f"judge_rejected_request_{error.status}")
 
 
-def _told(error: "APIStatusError") -> str:
-    return f"{error.param or ''} {error.message}".lower()
+def _may_be_retried(status: int) -> bool:
+    return status in (408, 409, 429) or status >= 500
 
 
-def _http_client(settings: JudgeSettings, pace: Pace) -> Any:
-    """Return an HTTP client that bounds every attempt as a whole, and reports every answer to the pace.
+def _json(content: bytes) -> Any:
+    """Read a body.
 
-    A timeout of the HTTP library starts anew with every byte, so a server that drips would never reach it.
+    Raises:
+        Garbled: It is no JSON.
     """
-    import httpx2
-    from openai import DefaultAsyncHttpxClient
-
-    class MeteredClient(DefaultAsyncHttpxClient):
-        async def send(self, request: Any, **options: Any) -> Any:
-            try:
-                async with asyncio.timeout(settings.timeout_seconds):
-                    response = await super().send(request, **options)
-                    await response.aread()
-            except TimeoutError:
-                raise httpx2.ReadTimeout("the whole answer took too long", request=request) from None
-            pace.saw(response.status_code, response.headers)
-            return response
-
-    connections = settings.concurrency + 8
-    limits = httpx2.Limits(max_connections=connections, max_keepalive_connections=connections)
-    return MeteredClient(limits=limits, timeout=settings.timeout_seconds)
+    try:
+        return json.loads(content)
+    except (ValueError, RecursionError):
+        raise Garbled("judge_reply_not_the_protocol") from None

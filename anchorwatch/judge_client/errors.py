@@ -1,5 +1,7 @@
 """What can become of one question other than an answer."""
 
+from typing import Any
+
 from evaluators import JudgeReply
 
 
@@ -21,3 +23,26 @@ class Garbled(RowUnscored):
 
 class EndpointDown(Exception):
     """The endpoint did not answer, after the client's own retries."""
+
+
+class Rejected(Exception):
+    """The endpoint does not take the request as it is.
+
+    Attributes:
+        status: HTTP status.
+        param: The parameter it names, if it names one.
+        told: Everything it says, in lower case.
+    """
+
+    def __init__(self, status: int, param: str, message: str) -> None:
+        super().__init__(f"HTTP {status}")
+        self.status = status
+        self.param = param
+        self.told = f"{param} {message}".lower()
+
+    @classmethod
+    def of(cls, status: int, body: Any) -> "Rejected":
+        """Read the body of an error."""
+        error = body.get("error") if isinstance(body, dict) else None
+        error = error if isinstance(error, dict) else {"message": str(error or "")}
+        return cls(status, str(error.get("param") or ""), str(error.get("message") or ""))

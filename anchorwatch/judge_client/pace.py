@@ -71,9 +71,9 @@ class Pace:
         if status == 429:
             self._crowded += 1
             if self._is_crowded():
-                self._pause(now, _seconds(headers.get("retry-after")))
+                self._pause(now, seconds_of(headers.get("retry-after")))
         elif headers.get("x-ratelimit-remaining-requests") == "0":
-            self._pause(now, _seconds(headers.get("x-ratelimit-reset-requests")))
+            self._pause(now, seconds_of(headers.get("x-ratelimit-reset-requests")))
         if now >= self._window_ends:
             self._adjust()
             self._answers = self._crowded = 0
@@ -108,8 +108,8 @@ async def _acquire(limiter: AsyncLimiter, amount: float) -> None:
         amount -= part
 
 
-def _seconds(text: str | None) -> float | None:
-    """Read `12`, `0.5`, `1s`, `6m0s` or `20ms`."""
+def seconds_of(text: str | None) -> float | None:
+    """Read a header's `12`, `0.5`, `1s`, `6m0s` or `20ms`."""
     if not text:
         return None
     try:

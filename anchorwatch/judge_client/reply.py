@@ -13,8 +13,10 @@ def read_reply(body: Any) -> JudgeReply:
 
     Raises:
         RowUnscored: The judge refused, was filtered or cut off.
-        Garbled: There is no choice or message in it.
+        Garbled: It is no chat completion, or there is no choice in it.
     """
+    if not isinstance(body, dict):
+        raise Garbled("judge_reply_not_the_protocol")
     paid = _paid(body)
     try:
         choice = body["choices"][0]
@@ -35,9 +37,8 @@ def read_reply(body: Any) -> JudgeReply:
     )
 
 
-def _paid(body: Any) -> JudgeReply:
+def _paid(body: dict[str, Any]) -> JudgeReply:
     """Return what a body says was used, without the text."""
-    body = body if isinstance(body, dict) else {}
     usage = body.get("usage")
     usage = usage if isinstance(usage, dict) else {}
     details = usage.get("prompt_tokens_details")

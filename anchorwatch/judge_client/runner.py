@@ -11,7 +11,7 @@ from anchorwatch.judge_client.errors import EndpointDown, Garbled, RowUnscored
 from anchorwatch.judge_client.questions import Desk, Outcome, Question
 from evaluators import JudgeReply, MalformedReply
 
-RENEW_SECONDS = 10.0
+RENEW_SECONDS = 5.0
 _T = TypeVar("_T")
 _Done = asyncio.Queue[tuple[Outcome, asyncio.Event]]
 

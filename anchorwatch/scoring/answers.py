@@ -1,17 +1,17 @@
 """The judge's answers in the warehouse: the first one for a key wins, and is paid once."""
 
-from collections.abc import Iterable, Sequence
+import json
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
-from decimal import Decimal
 from typing import Any, Literal
 
 import sqlalchemy as sa
-from sqlalchemy.dialects.postgresql import JSONB
 
 from anchorwatch.judge_client import Outcome
+from anchorwatch.scoring.claims import Claims
 from anchorwatch.settings import Settings
-from anchorwatch.warehouse import copy_rows
+from anchorwatch.warehouse import copy_rows, query
 from evaluators import AnswerReview
 
 Mode = Literal["realtime", "batch"]
@@ -26,10 +26,6 @@ class Answer:
 
 
 _LOOK_UP = sa.text("SELECT cache_key, reply, judge_model FROM judge_cache WHERE cache_key = ANY(:keys)")
-_INSERT = sa.text(
-    "INSERT INTO judge_cache (cache_key, judge_model, reply, input_tokens, output_tokens, created_at) "
-    "VALUES (:cache_key, :judge_model, :reply, :input_tokens, :output_tokens, :created_at) ON CONFLICT DO NOTHING"
-).bindparams(sa.bindparam("reply", type_=JSONB))
 _RECORDED = sa.text(
     "SELECT request_id FROM judge_calls "
     "WHERE run_id = :run_id AND run_date = :run_date AND request_id = ANY(:request_ids)"
@@ -40,31 +36,12 @@ _COLUMNS = (
 )  # fmt: skip
 
 
-def look_up(connection: sa.Connection, keys: Iterable[str]) -> dict[str, Answer]:
+def look_up(connection: sa.Connection, keys: Collection[str]) -> dict[str, Answer]:
     """Return the stored answers of these keys."""
+    if not keys:
+        return {}
     found = connection.execute(_LOOK_UP, {"keys": list(keys)})
     return {row.cache_key: Answer(row.reply, row.judge_model) for row in found}
-
-
-def store(connection: sa.Connection, outcomes: Sequence[Outcome]) -> dict[str, Answer]:
-    """Store answers; return what is stored under their keys now, which is the first answer each of them got."""
-    now = datetime.now(UTC)
-    answered = [outcome for outcome in outcomes if outcome.parsed is not None]
-    if not answered:
-        return {}
-    rows = [
-        {
-            "cache_key": outcome.key,
-            "judge_model": outcome.model or "unknown",
-            "reply": outcome.parsed,
-            "input_tokens": outcome.input_tokens,
-            "output_tokens": outcome.output_tokens,
-            "created_at": now,
-        }
-        for outcome in answered
-    ]
-    connection.execute(_INSERT, rows)
-    return look_up(connection, [outcome.key for outcome in answered])
 
 
 class CallLedger:
@@ -86,38 +63,54 @@ class CallLedger:
             is_batch=self._mode == "batch",
         )
 
-    def record(self, connection: sa.Connection, calls: Iterable[tuple[str, Outcome]]) -> Decimal:
-        """Record what was asked for which request; return what it cost in USD."""
-        rows = [self._row(request_id, outcome, is_cached=False) for request_id, outcome in calls]
-        copy_rows(connection, "judge_calls", _COLUMNS, rows)
-        return sum((Decimal(row[10]) for row in rows if row[10] is not None), Decimal(0))
+    def save(
+        self, connection: sa.Connection, asked: Sequence[tuple[str, Outcome]], claims: Claims
+    ) -> dict[str, Answer]:
+        """Store outcomes, what was paid for them, and the end of their claims, all in one statement.
+
+        Args:
+            asked: The request that each outcome was asked for, and the outcome.
+
+        Returns:
+            What is stored under the keys of the answered ones now: the first answer each of them got.
+        """
+        outcomes = [outcome for _, outcome in asked]
+        arguments = {
+            "keys": [o.key for o in outcomes],
+            "request_ids": [request_id for request_id, _ in asked],
+            "models": [o.model for o in outcomes],
+            "replies": [None if o.parsed is None else json.dumps(o.parsed) for o in outcomes],
+            "outcomes": [o.reason or "scored" for o in outcomes],
+            "attempts": [o.attempts for o in outcomes],
+            "input_tokens": [o.input_tokens for o in outcomes],
+            "output_tokens": [o.output_tokens for o in outcomes],
+            "cached_input_tokens": [o.cached_input_tokens for o in outcomes],
+            "costs": [self.cost(o) for o in outcomes],
+            "run_id": self._run_id,
+            "run_date": self._run_date,
+            "evaluators": self._evaluators,
+            "mode": self._mode,
+            "holder": claims.holder,
+            "scopes": claims.scopes,
+        }
+        new = set(connection.execute(query("judge_calls", "save"), arguments).scalars())
+        answered = [o for o in outcomes if o.parsed is not None]
+        earlier = look_up(connection, [o.key for o in answered if o.key not in new])
+        return {o.key: Answer(o.parsed or {}, o.model or "unknown") for o in answered if o.key in new} | earlier
 
     def record_cached(self, connection: sa.Connection, rows: Sequence[tuple[str, str, str]]) -> None:
         """Record rows that the cache answered (request_id, cache_key, judge_model), unless this run has them."""
         key = {"run_id": self._run_id, "run_date": self._run_date}
         known = set(connection.execute(_RECORDED, key | {"request_ids": [row[0] for row in rows]}).scalars())
         calls = (
-            self._row(request_id, Outcome(cache_key, {}, None, model), is_cached=True)
+            self._cached_row(request_id, cache_key, model)
             for request_id, cache_key, model in rows
             if request_id not in known
         )
         copy_rows(connection, "judge_calls", _COLUMNS, calls)
 
-    def _row(self, request_id: str, outcome: Outcome, *, is_cached: bool) -> tuple[Any, ...]:
-        return (
-            self._run_id,
-            self._run_date,
-            request_id,
-            outcome.key,
-            outcome.model,
-            is_cached,
-            outcome.attempts,
-            outcome.input_tokens,
-            outcome.output_tokens,
-            outcome.cached_input_tokens,
-            self.cost(outcome),
-            outcome.reason or "scored",
-            datetime.now(UTC),
-            self._evaluators,
-            self._mode,
-        )
+    def _cached_row(self, request_id: str, cache_key: str, model: str) -> tuple[Any, ...]:
+        now, nothing = datetime.now(UTC), (0, 0, 0, 0)
+        cost = None if self._price is None else 0.0
+        key = (self._run_id, self._run_date, request_id, cache_key, model, True)
+        return (*key, *nothing, cost, "scored", now, self._evaluators, self._mode)

@@ -11,7 +11,7 @@ from anchorwatch.judge_client.batch_api import BatchApi, BatchState
 from anchorwatch.judge_client.errors import RowUnscored
 from anchorwatch.judge_client.reply import read_reply
 from anchorwatch.scoring import batch_records
-from anchorwatch.scoring.answers import CallLedger, store
+from anchorwatch.scoring.answers import CallLedger
 from anchorwatch.scoring.batch_records import Batch
 from anchorwatch.scoring.claims import BATCH_LEASE_SECONDS, Claims
 from anchorwatch.scoring.interactions import named_interactions
@@ -62,9 +62,8 @@ def _store_block(
             for key, request_id in asked.items()
             if lines[key] is not None and request_id in rows
         ]
-        store(connection, outcomes)
-        spent = ledger.record(connection, [(asked[outcome.key], outcome) for outcome in outcomes])
-        claims.settle(connection, list(asked), spent)
+        claims.release(connection, [key for key in asked if key not in {o.key for o in outcomes}])
+        ledger.save(connection, [(asked[outcome.key], outcome) for outcome in outcomes], claims)
     return sum(outcome.parsed is not None for outcome in outcomes)
 
 

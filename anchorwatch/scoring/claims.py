@@ -10,18 +10,17 @@ import sqlalchemy as sa
 from anchorwatch.settings.model import JudgeSettings
 from anchorwatch.warehouse import query
 
-LEASE_SECONDS = 30.0
+LEASE_SECONDS = 15.0
 """How long a claim outlives a killed worker; a living one renews it."""
 BATCH_LEASE_SECONDS = 7 * 86400.0
 """A batch's claims end with the batch; this is for batches that nobody ever asks about again."""
 BATCH_HOLDER = "batch:"
 
 _RENEW = sa.text("UPDATE judge_claims SET lease_until = NOW() + :seconds * INTERVAL '1 second' WHERE holder = :holder")
-_RELEASE = sa.text("DELETE FROM judge_claims WHERE holder = :holder AND cache_key = ANY(:keys) RETURNING cache_key")
+_RELEASE = sa.text("DELETE FROM judge_claims WHERE holder = :holder AND cache_key = ANY(:keys)")
 _RELEASE_ALL = sa.text("DELETE FROM judge_claims WHERE holder = :holder")
 _HELD = sa.text("SELECT cache_key, holder FROM judge_claims WHERE cache_key = ANY(:keys) AND lease_until > NOW()")
 _OPEN_SCOPE = sa.text("INSERT INTO judge_budget (scope, spent_usd) VALUES (:scope, 0) ON CONFLICT DO NOTHING")
-_SPEND = sa.text("UPDATE judge_budget SET spent_usd = spent_usd + :usd WHERE scope = :scope")
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,17 +83,15 @@ class Claims:
         taken.held = dict.fromkeys(others, "") | held_by(connection, others)
         return taken
 
-    def release(self, connection: sa.Connection, keys: Sequence[str]) -> list[str]:
-        """Give claims back; return those that were ours."""
-        return list(connection.execute(_RELEASE, {"holder": self.holder, "keys": list(keys)}).scalars())
+    def release(self, connection: sa.Connection, keys: Sequence[str]) -> None:
+        """Give claims back."""
+        if keys:
+            connection.execute(_RELEASE, {"holder": self.holder, "keys": list(keys)})
 
-    def settle(self, connection: sa.Connection, keys: Sequence[str], spent_usd: Decimal) -> None:
-        """End claims, and note what was really paid."""
-        self.release(connection, keys)
-        if spent_usd:
-            for scope in (_month(), self._run_scope):
-                connection.execute(_OPEN_SCOPE, {"scope": scope})
-                connection.execute(_SPEND, {"scope": scope, "usd": spent_usd})
+    @property
+    def scopes(self) -> list[str]:
+        """Every scope of `judge_budget` that what is paid now counts in."""
+        return [_month(), self._run_scope]
 
     def renew(self, connection: sa.Connection) -> None:
         """Keep the claims for another lease."""

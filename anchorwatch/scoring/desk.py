@@ -3,22 +3,25 @@
 import functools
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import islice
 
 import sqlalchemy as sa
 
 from anchorwatch.judge_client import CHARS_PER_TOKEN, Outcome, Question, cache_key
-from anchorwatch.scoring.answers import Answer, CallLedger, look_up, store
+from anchorwatch.scoring.answers import Answer, CallLedger, look_up
 from anchorwatch.scoring.claims import Claims, Wish
-from anchorwatch.scoring.interactions import Page, Shard, chosen_page
+from anchorwatch.scoring.interactions import PAGE_ROWS, Shard, chosen_page
 from anchorwatch.scoring.score_buffer import ScoreBuffer
 from anchorwatch.settings import Settings
-from anchorwatch.warehouse import connect
+from anchorwatch.warehouse import connect, told_errors
 from evaluators import AnswerReview, Interaction, JudgeRequest
 
 BLOCK_ROWS = 100
 """Rows looked up and claimed together."""
+FIRST_PAGE_ROWS = 200
+"""So that asking begins at once."""
 FIRST_OUTPUT_TOKENS = 200.0
 """Reserved for a reply until some have come in."""
 
@@ -70,6 +73,7 @@ class ShardDesk:
         self._claims, self._buffer, self._progress = claims, buffer, progress
         self._ledger = CallLedger(settings, part.run_id, part.run_date)
         self._price = settings.price_table.get(settings.judge.model)
+        self._connection: sa.Connection | None = None
         self._rows: Iterator[Row] = iter(())
         self._asking: dict[str, list[Row]] = {}
         self._failed: dict[str, str] = {}
@@ -100,12 +104,10 @@ class ShardDesk:
     def save(self, outcomes: list[Outcome]) -> None:
         """Store answers and what was paid, then the scores of every row that waited for them."""
         asked = [(self._asking[outcome.key][0].interaction.request_id, outcome) for outcome in outcomes]
-        with connect(self._engine) as connection:
-            answers = store(connection, outcomes)
-            spent = self._ledger.record(connection, asked)
-            self._claims.settle(connection, [outcome.key for outcome in outcomes], spent)
+        with self._own_connection() as connection:
+            answers = self._ledger.save(connection, asked, self._claims)
         self.totals.paid += len(outcomes)
-        self.totals.cost_usd += float(spent)
+        self.totals.cost_usd += sum(self._ledger.cost(outcome) or 0 for outcome in outcomes)
         for outcome in outcomes:
             self._learn(outcome)
             first, *others = self._asking.pop(outcome.key)
@@ -122,22 +124,43 @@ class ShardDesk:
 
     def renew(self) -> None:
         """Keep the claims."""
-        with connect(self._engine) as connection:
+        with self._own_connection() as connection:
             self._claims.renew(connection)
+
+    def end_pass(self) -> None:
+        """Write the scores that are still collected, and let the connection go."""
+        self._buffer.flush()
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
+    @contextmanager
+    def _own_connection(self) -> Iterator[sa.Connection]:
+        """Return a connection that stays open during a pass and commits every statement by itself.
+
+        Storing an answer must not cost a ping, a BEGIN and a COMMIT, some hundred times a second.
+        """
+        with told_errors(self._engine):
+            if self._connection is None:
+                self._connection = self._engine.connect().execution_options(isolation_level="AUTOCOMMIT")
+            yield self._connection
 
     def _read(self, only_open: bool) -> Iterator[Row]:
         """Yield the shard's rows, reading the next page while this one is worked on."""
         with ThreadPoolExecutor(1, "judge-pages") as thread:
             after = 0
-            coming = thread.submit(self._page, after, only_open)
-            while (page := coming.result()).interactions:
-                after = page.last_rank
-                coming = thread.submit(self._page, after, only_open)
-                yield from map(self._row, page.interactions)
+            coming = thread.submit(self._page, after, FIRST_PAGE_ROWS, only_open)
+            while True:
+                rows, after = coming.result()
+                if not rows:
+                    return
+                coming = thread.submit(self._page, after, PAGE_ROWS, only_open)
+                yield from rows
 
-    def _page(self, after: int, only_open: bool) -> Page:
+    def _page(self, after: int, page_rows: int, only_open: bool) -> tuple[list[Row], int]:
         with connect(self._engine) as connection:
-            return chosen_page(connection, self._part, after=after, only_open=only_open)
+            page = chosen_page(connection, self._part, after=after, page_rows=page_rows, only_open=only_open)
+        return [self._row(interaction) for interaction in page.interactions], page.last_rank
 
     def _row(self, interaction: Interaction) -> Row:
         request = self._review.request(interaction)

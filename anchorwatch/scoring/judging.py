@@ -55,7 +55,7 @@ def judge_shard(
             desk.begin_pass(only_open=only_open)
             judge = OpenAIJudge(settings.judge, endpoint, pace(settings.judge, tasks))
             ask_all(judge, desk, concurrency=settings.judge.concurrency, reasks=settings.judge.reasks)
-            buffer.flush()
+            desk.end_pass()
             if not desk.set_aside:
                 return desk.totals
             _wait_for_others(engine, desk.set_aside)

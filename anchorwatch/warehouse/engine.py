@@ -63,9 +63,15 @@ def connect(engine: sa.Engine) -> Iterator[sa.Connection]:
         TransientError: It is away, or went away.
         ConfigError: Tables are missing, the role may not do this, or a source value does not fit its column.
     """
+    with told_errors(engine), engine.begin() as connection:
+        yield connection
+
+
+@contextmanager
+def told_errors(engine: sa.Engine) -> Iterator[None]:
+    """Say in one line what is wrong with the database; see `connect`."""
     try:
-        with engine.begin() as connection:
-            yield connection
+        yield
     except (sa.exc.DBAPIError, psycopg.Error) as error:
         told = _told(engine, error.orig if isinstance(error, sa.exc.DBAPIError) else error)
         if told is None:
