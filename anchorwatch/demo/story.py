@@ -19,15 +19,15 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from anchorwatch.demo.airflow_process import AirflowApi, airflow_environment, airflow_running, connection_variable
+from anchorwatch.demo.older_days import run_older_day
 from anchorwatch.demo.ports import free_port
 from anchorwatch.demo.receiver import ServerThread, receiver_app, self_signed_certificate
 from anchorwatch.demo.summary import false_alarms, found_drifts, judge_costs, new_findings
-from anchorwatch.errors import AnchorwatchError, TransientError
+from anchorwatch.errors import TransientError
 from anchorwatch.loading import load_file
-from anchorwatch.settings import bundled, home, load_rules, load_settings
+from anchorwatch.settings import bundled, home, load_settings
 from anchorwatch.simulator import SimulationPlan, parse_event, simulate
-from anchorwatch.steps.local import run_day
-from anchorwatch.steps.run import Run
+from anchorwatch.steps.estimate import estimate
 from anchorwatch.warehouse import connect, embedded, make_engine
 from anchorwatch.warehouse.initialise import initialise
 
@@ -65,6 +65,7 @@ class Demo:
         self.ports = Ports(free_port(8089), free_port(8090), free_port(8443), free_port(8080))
         self.events: list[dict[str, Any]] = []
         self.received: list[str] = []
+        self.estimated_from, self.estimated_usd = self.last_day, 0.0
 
     def run(self, *, stay: bool) -> bool:
         """Run everything; return whether all stated drifts were found."""
@@ -74,6 +75,7 @@ class Demo:
             days = [self.last_day - timedelta(days=n) for n in range(DAYS - 1, -1, -1)]
             older, newer = days[:-AIRFLOW_DAYS], days[-AIRFLOW_DAYS:]
             self._run_older_days(older)
+            self._estimate(newer)
             api = stack.enter_context(self._airflow())
             self._backfill(api, newer[:-1])
             self._live_day(api, newer[-1])
@@ -142,10 +144,21 @@ class Demo:
         self.console.print(f"The first {len(days)} days run without Airflow, by the same steps, to save time:")
         with self._progress() as progress, ProcessPoolExecutor(PROCESSES) as pool:
             bar = progress.add_task("days, command line", total=len(days))
-            waiting = [pool.submit(_run_older_day, day, self.last_day) for day in days]
+            waiting = [pool.submit(run_older_day, day, self.last_day) for day in days]
             for done in as_completed(waiting):
                 done.result()
                 progress.advance(bar)
+
+    def _estimate(self, days: list[date]) -> None:
+        """Say what judging the days for Airflow will cost, before it is paid."""
+        engine = make_engine()
+        found = estimate(engine, load_settings(), days, self.last_day + timedelta(days=1))
+        engine.dispose()
+        self.estimated_from, self.estimated_usd = days[0], sum(day.cost_usd or 0 for day in found)
+        self.console.print(
+            f"Judging the next {len(days)} days will cost an estimated {self.estimated_usd:.2f} USD at invented prices "
+            f"({sum(day.calls for day in found):,} calls, {sum(day.cached for day in found):,} answers cached already)."
+        )
 
     def _airflow(self) -> Any:
         certificate = self_signed_certificate(home() / "receiver.pem")
@@ -197,6 +210,7 @@ class Demo:
         with connect(engine) as connection:
             findings = new_findings(connection)
             costs = judge_costs(connection)
+            paid_usd = judge_costs(connection, self.estimated_from).cost_usd
         engine.dispose()
         self.console.rule("What was found")
         found = found_drifts(self.events, findings)
@@ -220,6 +234,9 @@ class Demo:
         self.console.print(
             f"  judge {costs.judge_model} (simulated): {costs.paid:,} calls, {costs.cached:,} answers reused, "
             f"{costs.input_tokens + costs.output_tokens:,} tokens, {costs.cost_usd:.2f} USD at invented prices"
+        )
+        self.console.print(
+            f"  cost of the last {AIRFLOW_DAYS} days: estimated {self.estimated_usd:.2f} USD, paid {paid_usd:.2f} USD"
         )
         self.console.print(f"  took {seconds:.0f} s")
         self.console.rule("Where to look")
@@ -281,16 +298,3 @@ class _Entered:
 
     def __exit__(self, *exc: object) -> None:
         self._stack.close()
-
-
-def _run_older_day(day: date, today: date) -> None:
-    """Run one day in a worker process; what the steps print stays there."""
-    sys.stdout = open(os.devnull, "w")  # noqa: SIM115
-    settings = load_settings()
-    engine = make_engine(settings)
-    try:
-        run_day(engine, settings, load_rules(settings), Run(f"demo-{day}", day, "backfill"), today)
-    except AnchorwatchError as error:
-        raise TransientError(f"{day}: {error}") from None
-    finally:
-        engine.dispose()

@@ -84,11 +84,11 @@ def _explains(event: dict[str, Any], finding: Any) -> bool:
     return moved or finding.metric in SHOWS_IN[kind] or finding.metric in SIDE_EFFECTS.get(kind, ())
 
 
-def judge_costs(connection: sa.Connection) -> Any:
-    """Return calls paid, answers reused, tokens and USD over all days."""
+def judge_costs(connection: sa.Connection, since: date = date.min) -> Any:
+    """Return calls paid, answers reused, tokens and USD over all days from one on."""
     statement = sa.text(
         "SELECT COUNT(*) FILTER (WHERE NOT is_cached) AS paid, COUNT(*) FILTER (WHERE is_cached) AS cached, "
         "SUM(input_tokens) AS input_tokens, SUM(output_tokens) AS output_tokens, SUM(cost_usd) AS cost_usd, "
-        "MIN(judge_model) AS judge_model FROM judge_calls"
+        "MIN(judge_model) AS judge_model FROM judge_calls WHERE run_date >= :since"
     )
-    return connection.execute(statement).one()
+    return connection.execute(statement, {"since": since}).one()

@@ -34,7 +34,7 @@ def main() -> None:
     os.chmod(os.environ["ANCHORWATCH_HOME"], 0o755)
     embedded.start()
     try:
-        print(json.dumps(_measure(source, concurrency)))
+        print("RESULT " + json.dumps(_measure(source, concurrency)))
     finally:
         embedded.remove()
 
@@ -65,13 +65,7 @@ def _measure(source: Path, concurrency: int) -> dict[str, object]:
         statement = "SELECT COUNT(DISTINCT request_id) FROM work_evaluations WHERE value IS NOT NULL"
         scored = connection.execute(sa.text(statement)).scalar_one()
     engine.dispose()
-    return {
-        "seconds": seconds,
-        "cpu_seconds": cpu_seconds,
-        "rows": totals.rows,
-        "scored": scored,
-        "unscored": totals.reasons,
-    }
+    return {"seconds": seconds, "cpu_seconds": cpu_seconds, "rows": totals.rows, "scored": scored}
 
 
 def _load(engine: sa.Engine, source: Path) -> None:

@@ -8,14 +8,19 @@ import argparse
 import asyncio
 import json
 import random
+from collections.abc import Callable
 from typing import Any
 
 from aiohttp import web
 
 PLAIN_REPLIES = (
-    # What a client reads from plain text: a word of its prompt -> the reply that it can parse.
+    # What a client reads from plain text: words of its prompt -> the reply that it can parse.
     ("GRADE", "The answer is supported.\n\nGRADE: C"),
-    ("verdicts", json.dumps({"verdicts": [{"verdict": "yes", "reason": None}]})),
+    (
+        "formatted as json without formatting",
+        json.dumps({"category": "FAITHFUL", "reasoning": "It is so.", "score": 1}),
+    ),
+    ("Criteria:", "Criteria: supported\nSupporting Evidence: it is so.\nScore: 3"),
 )
 
 
@@ -35,7 +40,19 @@ class Server:
 
     async def complete(self, request: web.Request) -> web.Response:
         """Answer a chat completion after the latency."""
-        body = await request.json()
+        return await self._answer(await request.json(), lambda completion: completion)
+
+    async def respond(self, request: web.Request) -> web.Response:
+        """Answer the newer Responses API, which some clients use."""
+        asked = await request.json()
+        messages = asked["input"] if isinstance(asked["input"], list) else [{"role": "user", "content": asked["input"]}]
+        form = (asked.get("text") or {}).get("format") or {}
+        body = {"model": asked["model"], "messages": messages}
+        if form.get("type") == "json_schema":
+            body["response_format"] = {"type": "json_schema", "json_schema": form}
+        return await self._answer(body, _as_response)
+
+    async def _answer(self, body: dict[str, Any], form: Callable[[dict[str, Any]], dict[str, Any]]) -> web.Response:
         self.calls += 1
         self.in_flight += 1
         self.most_in_flight = max(self.most_in_flight, self.in_flight)
@@ -47,7 +64,7 @@ class Server:
         if fault in ("429", "500"):
             return web.json_response({"error": {"message": f"simulated {fault}"}}, status=int(fault))
         self.answered += 1
-        return web.json_response(self._completion(body, is_malformed=fault == "malformed"))
+        return web.json_response(form(self._completion(body, is_malformed=fault == "malformed")))
 
     def _fault(self) -> str | None:
         draw = self.random.random()
@@ -84,6 +101,30 @@ class Server:
         return web.json_response({name: getattr(self, name) for name in names})
 
 
+def _as_response(completion: dict[str, Any]) -> dict[str, Any]:
+    usage = completion["usage"]
+    text = {"type": "output_text", "text": completion["choices"][0]["message"]["content"], "annotations": []}
+    message = {"type": "message", "id": "msg_1", "role": "assistant", "status": "completed", "content": [text]}
+    return {
+        "id": "resp_1",
+        "object": "response",
+        "created_at": 0,
+        "status": "completed",
+        "model": completion["model"],
+        "output": [message],
+        "parallel_tool_calls": False,
+        "tool_choice": "auto",
+        "tools": [],
+        "usage": {
+            "input_tokens": usage["prompt_tokens"],
+            "output_tokens": usage["completion_tokens"],
+            "total_tokens": usage["total_tokens"],
+            "input_tokens_details": {"cached_tokens": 0},
+            "output_tokens_details": {"reasoning_tokens": 0},
+        },
+    }
+
+
 def _message(body: dict[str, Any]) -> dict[str, Any]:
     tools = body.get("tools") or []
     if tools:
@@ -94,11 +135,29 @@ def _message(body: dict[str, Any]) -> dict[str, Any]:
     form = body.get("response_format") or {}
     if form.get("type") == "json_schema":
         return {"role": "assistant", "content": json.dumps(instance(form["json_schema"]["schema"]))}
-    return {"role": "assistant", "content": _plain(json.dumps(body["messages"]))}
+    return {"role": "assistant", "content": _plain(body["messages"])}
 
 
-def _plain(prompt: str) -> str:
-    return next((reply for word, reply in PLAIN_REPLIES if word in prompt), json.dumps({"score": 1, "reason": "ok"}))
+def _plain(messages: list[dict[str, Any]]) -> str:
+    prompt = "\n".join(str(message["content"]) for message in messages)
+    schema = _schema_in(prompt)
+    if schema is not None:
+        return json.dumps(instance(schema))
+    return next((reply for words, reply in PLAIN_REPLIES if words in prompt), json.dumps({"score": 1, "reason": "ok"}))
+
+
+def _schema_in(prompt: str) -> dict[str, Any] | None:
+    """Find a JSON schema that a client wrote into its prompt."""
+    decoder, place = json.JSONDecoder(), prompt.find("{")
+    while place >= 0:
+        try:
+            found, _ = decoder.raw_decode(prompt, place)
+        except ValueError:
+            found = None
+        if isinstance(found, dict) and isinstance(found.get("properties"), dict):
+            return found
+        place = prompt.find("{", place + 1)
+    return None
 
 
 def instance(schema: dict[str, Any], root: dict[str, Any] | None = None, name: str = "") -> Any:
@@ -143,6 +202,7 @@ def main() -> None:
     server = Server(options.latency_ms / 1000)
     app = web.Application(client_max_size=50_000_000)
     app.router.add_post("/v1/chat/completions", server.complete)
+    app.router.add_post("/v1/responses", server.respond)
     app.router.add_route("*", "/control", server.control)
     web.run_app(app, host="127.0.0.1", port=options.port, print=None, access_log=None, backlog=1024)
 
