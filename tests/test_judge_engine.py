@@ -177,6 +177,26 @@ def test_money_in_flight_is_set_aside_and_a_dead_workers_is_not(two_days, priced
         assert second.take(connection, [Wish("k2", "r2", 0.6)]).granted == {"k2"}
 
 
+def test_two_workers_at_once_cannot_reserve_the_same_money(two_days, priced):
+    """Each could have all of it; together they get no more than there is."""
+    limited = with_judge(priced, max_usd_per_month=1.0).judge
+    met, granted = threading.Barrier(4, timeout=30), []
+
+    def reserve(n):
+        claims = Claims(limited, f"w{n}", f"r{n}", DAY, lease_seconds=60)
+        met.wait()
+        with connect(two_days) as connection:
+            taken = claims.take(connection, [Wish(f"k{n}-{i}", "r1", 0.1) for i in range(10)])
+            granted.extend(taken.granted)
+
+    threads = [threading.Thread(target=reserve, args=[n]) for n in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(granted) == 10
+
+
 def test_costs_by_evaluator_and_segment_add_up_to_what_was_paid(two_days, priced):
     run(two_days, priced)
     paid = scalar(two_days, "SELECT SUM(cost_usd) FROM judge_calls")

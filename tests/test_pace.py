@@ -60,10 +60,11 @@ def test_retry_after_pauses_everybody_when_many_are_refused(header, seconds):
     assert pace._paused_until - clock.now == pytest.approx(min(seconds, 60)) or seconds == 0
 
 
-def test_a_spent_request_budget_waits_for_its_reset():
+@pytest.mark.parametrize("kind", ["requests", "tokens"])
+def test_a_spent_budget_waits_for_its_reset(kind):
     clock = Clock()
     pace = Pace(64, clock=clock)
-    pace.saw(200, {"x-ratelimit-remaining-requests": "0", "x-ratelimit-reset-requests": "1.5s"})
+    pace.saw(200, {f"x-ratelimit-remaining-{kind}": "0", f"x-ratelimit-reset-{kind}": "1.5s"})
     assert pace._paused_until == clock.now + 1.5
 
 

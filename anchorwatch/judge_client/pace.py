@@ -72,8 +72,10 @@ class Pace:
             self._crowded += 1
             if self._is_crowded():
                 self._pause(now, seconds_of(headers.get("retry-after")))
-        elif headers.get("x-ratelimit-remaining-requests") == "0":
-            self._pause(now, seconds_of(headers.get("x-ratelimit-reset-requests")))
+        else:
+            for kind in ("requests", "tokens"):
+                if headers.get(f"x-ratelimit-remaining-{kind}") == "0":
+                    self._pause(now, seconds_of(headers.get(f"x-ratelimit-reset-{kind}")))
         if now >= self._window_ends:
             self._adjust()
             self._answers = self._crowded = 0

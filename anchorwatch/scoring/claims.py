@@ -15,6 +15,7 @@ LEASE_SECONDS = 15.0
 BATCH_LEASE_SECONDS = 7 * 86400.0
 """A batch's claims end with the batch; this is for batches that nobody ever asks about again."""
 BATCH_HOLDER = "batch:"
+ROUNDING_USD = 1e-9
 
 _RENEW = sa.text("UPDATE judge_claims SET lease_until = NOW() + :seconds * INTERVAL '1 second' WHERE holder = :holder")
 _RELEASE = sa.text("DELETE FROM judge_claims WHERE holder = :holder AND cache_key = ANY(:keys)")
@@ -66,22 +67,22 @@ class Claims:
 
     def take(self, connection: sa.Connection, wishes: Sequence[Wish]) -> Taken:
         """Claim what is free and can be paid for, in the order of the wishes."""
-        taken = Taken()
         if not wishes:
-            return taken
-        affordable = self._affordable(connection, wishes, taken)
+            return Taken()
         arguments = {
-            "keys": [wish.key for wish in affordable],
-            "request_ids": [wish.request_id for wish in affordable],
-            "reserved": [Decimal(wish.usd) for wish in affordable],
+            "keys": [wish.key for wish in wishes],
+            "request_ids": [wish.request_id for wish in wishes],
+            "reserved": [Decimal(wish.usd) for wish in wishes],
             "holder": self.holder,
             "budget_scope": self._run_scope,
             "lease_seconds": self._lease_seconds,
         }
-        taken.granted = set(connection.execute(query("judge_claims", "take"), arguments).scalars())
-        others = [wish.key for wish in affordable if wish.key not in taken.granted]
-        taken.held = dict.fromkeys(others, "") | held_by(connection, others)
-        return taken
+        granted = set(connection.execute(query("judge_claims", "take"), arguments).scalars())
+        others = [wish.key for wish in wishes if wish.key not in granted]
+        held = dict.fromkeys(others, "") | held_by(connection, others)
+        refused = self._beyond_the_ceilings(connection, [wish for wish in wishes if wish.key in granted])
+        self.release(connection, list(refused))
+        return Taken(granted - refused.keys(), refused, held)
 
     def release(self, connection: sa.Connection, keys: Sequence[str]) -> None:
         """Give claims back."""
@@ -101,23 +102,27 @@ class Claims:
         """Give everything back."""
         connection.execute(_RELEASE_ALL, {"holder": self.holder})
 
-    def _affordable(self, connection: sa.Connection, wishes: Sequence[Wish], taken: Taken) -> Sequence[Wish]:
-        """Return the first wishes that every ceiling has room for; the others are refused."""
+    def _beyond_the_ceilings(self, connection: sa.Connection, granted: Sequence[Wish]) -> dict[str, str]:
+        """Return the last of the claims just made that some ceiling has no room for, and which ceiling.
+
+        Claims first, ceilings second: whoever stores an answer takes its locks in the same order.
+        """
+        refused: dict[str, str] = {}
         for name, ceiling in self._ceilings:
             monthly = name == "judge.max_usd_per_month"
             scope = _month() if monthly else self._run_scope
             connection.execute(_OPEN_SCOPE, {"scope": scope})
+            connection.execute(query("judge_budget", "lock"), {"scope": scope})
             arguments = {"scope": scope, "every_run": monthly, "ceiling": Decimal(ceiling)}
             room = float(connection.execute(query("judge_budget", "available"), arguments).scalar_one())
-            fitting = 0
-            for wish in wishes:
-                room -= wish.usd
-                if room < 0:
+            room += sum(wish.usd for wish in granted if wish.key in refused)
+            for wish in reversed(granted):
+                if room >= -ROUNDING_USD:
                     break
-                fitting += 1
-            taken.refused |= {wish.key: name for wish in wishes[fitting:]}
-            wishes = wishes[:fitting]
-        return wishes
+                if wish.key not in refused:
+                    refused[wish.key] = name
+                    room += wish.usd
+        return refused
 
 
 def held_by(connection: sa.Connection, keys: Sequence[str]) -> dict[str, str]:

@@ -12,7 +12,8 @@ rows, concurrency = arguments()
 frame = pd.DataFrame(
     [{"input": row["prompt"], "output": row["response"], "context": "\n\n".join(row["context"])} for row in rows]
 )
-llm = LLM(provider="openai", model=MODEL)
+# Its rate limiter begins with 5 requests a second.
+llm = LLM(provider="openai", model=MODEL, initial_per_second_request_rate=1000)
 started = time.perf_counter()
 found = asyncio.run(
     async_evaluate_dataframe(
