@@ -43,6 +43,10 @@ def config(tmp_path, judge_server):
         "run",
         "evaluate",
         "estimate",
+        "cache stats",
+        "cache prune",
+        "batches list",
+        "batches cancel",
         "sql",
         "report",
         "check",
@@ -183,6 +187,13 @@ def test_the_estimate_is_what_the_run_then_pays(engine, config, judge_server):
     (after,) = json.loads(call("estimate", *days, ANCHORWATCH_CONFIG=config).stdout)
     assert (after["cached"], after["calls"]) == (40, 0)
     assert "no price" in call("estimate", *days[:-1], ANCHORWATCH_CONFIG=config).stdout
+    (stats,) = json.loads(call("cache", "stats", "--json", ANCHORWATCH_CONFIG=config).stdout)
+    assert (stats["answers"], stats["judge_model"]) == (40, "simulated-rule-judge-1")
+    done = call("cache", "prune", "--older-than-days", 1, ANCHORWATCH_CONFIG=config)
+    assert done.stdout == "0 answers were deleted\n"
+    assert call("batches", "list", ANCHORWATCH_CONFIG=config).stdout == "no batch is waiting\n"
+    done = call("batches", "cancel", "batch_7", ANCHORWATCH_CONFIG=config)
+    assert (done.returncode, "no batch batch_7 is waiting" in done.stderr) == (2, True)
 
 
 def test_the_report_shows_what_fires(engine, settings):

@@ -23,10 +23,12 @@ def write_input(path, rows=ROWS):
     return path
 
 
-def call(server, source, output, *options, **popen):
+def call(server, source, output, *options, config=None, **popen):
     command = [sys.executable, "-m", "anchorwatch.cli", "evaluate", "--input", source, "--output", output, *options]
     environment = {**os.environ, "OPENAI_BASE_URL": server.url, "OPENAI_API_KEY": "planted-key"}
     environment.pop("ANCHORWATCH_CONFIG", None)
+    if config:
+        environment["ANCHORWATCH_CONFIG"] = str(config)
     if popen:
         return subprocess.Popen(list(map(str, command)), env=environment)
     done = subprocess.run(list(map(str, command)), env=environment, capture_output=True, text=True, timeout=120)
@@ -119,3 +121,53 @@ def test_mistakes_are_exit_code_2(judge_server, tmp_path, options, message):
     done = call(judge_server, write_input(tmp_path / "in.jsonl"), tmp_path / "out.jsonl", *options)
     assert done.returncode == 2
     assert message in done.stderr
+
+
+def write_twins(path):
+    """Twenty rows of ten different contents, a twin ten lines further down."""
+    lines = [
+        json.dumps(
+            {
+                "request_id": f"r{n}",
+                "prompt": f"Question {n % 10}?",
+                # Every other one without a context, where hallucination cannot be scored.
+                "context": [f"It is {n % 10}."] if n % 2 else [],
+                "response": f"It is {n % 10}.",
+            }
+        )
+        for n in range(20)
+    ]
+    path.write_text("\n".join(lines) + "\n")
+    return path
+
+
+def test_rows_of_the_same_content_are_asked_once_in_a_run_and_after_a_kill(judge_server, tmp_path):
+    source, output = write_twins(tmp_path / "in.jsonl"), tmp_path / "out.jsonl"
+    assert call(judge_server, source, output, "--concurrency", "2").returncode == 0
+    assert judge_server.calls == 10
+    whole = output.read_text().splitlines()
+    output.write_text("\n".join(whole[:22]) + "\n")
+    assert call(judge_server, source, output).returncode == 0
+    assert judge_server.calls == 10
+    lines = lines_of(output)
+    assert len({(line["row_number"], line["evaluator"]) for line in lines}) == len(lines) == 40
+    scores = {(line["row_number"], line["evaluator"]): (line["value"], line["unscored_reason"]) for line in lines}
+    assert all(scores[n, name] == scores[n + 10, name] for n in range(1, 11) for name in ("quality", "hallucination"))
+
+
+def test_a_ceiling_marks_the_rest_and_a_later_run_scores_it(judge_server, tmp_path, monkeypatch):
+    config = tmp_path / "anchorwatch.yaml"
+    config.write_text(
+        "logging_policy: complete\njudge: {max_usd_per_run: 0.005, model: m}\n"
+        "prices: {m: {input_usd_per_million_tokens: 1, output_usd_per_million_tokens: 1}}\n"
+    )
+    source, output = write_input(tmp_path / "in.jsonl"), tmp_path / "out.jsonl"
+    options = ("--evaluators", "quality", "--concurrency", "2", "--json")
+    first = json.loads(call(judge_server, source, output, *options, config=config).stdout)
+    assert 0 < first["calls"] < ROWS
+    assert first["unscored"] == {"over_budget: judge.max_usd_per_run": ROWS - first["calls"]}
+    assert first["cost_usd"] <= 0.005
+    second = json.loads(call(judge_server, source, output, *options).stdout)
+    assert (second["calls"], second["unscored"]) == (ROWS - first["calls"], {})
+    done = call(judge_server, source, output, "--judge-model", "unknown", config=config)
+    assert (done.returncode, "needs a price for 'unknown'" in done.stderr) == (2, True)

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from anchorwatch.cli.common import progress_bar
+from anchorwatch.errors import ConfigError
 from anchorwatch.settings import Settings, load_settings
 
 
@@ -57,4 +58,6 @@ def _settings(judge_model: str | None, concurrency: int | None) -> Settings:
     settings = load_settings() if named else Settings(logging_policy="complete")
     changes = {"model": judge_model, "concurrency": concurrency}
     judge = settings.judge.model_copy(update={name: value for name, value in changes.items() if value is not None})
+    if judge.has_ceiling and judge.model not in settings.price_table:
+        raise ConfigError(f"a spend ceiling needs a price for '{judge.model}' in `prices`")
     return settings.model_copy(update={"judge": judge})

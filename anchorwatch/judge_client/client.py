@@ -9,7 +9,7 @@ from anchorwatch.judge_client.body import FALLBACKS, Form, request_body
 from anchorwatch.judge_client.endpoint import JudgeEndpoint
 from anchorwatch.judge_client.errors import EndpointDown, Garbled, Rejected, RowUnscored
 from anchorwatch.judge_client.http import MeteredHttp, metered_http
-from anchorwatch.judge_client.pace import Pace, seconds_of
+from anchorwatch.judge_client.pace import Pace, retry_after
 from anchorwatch.judge_client.reply import read_reply
 from anchorwatch.settings.model import JudgeSettings
 from evaluators import JudgeReply, JudgeRequest
@@ -79,7 +79,7 @@ class OpenAIJudge:
                 raise Rejected.of(response.status_code, _json(response.content))
             if not self._settings.max_retries:
                 raise EndpointDown(f"HTTP {response.status_code}" if response is not None else "no answer")
-            named = seconds_of(response.headers.get("retry-after")) if response is not None else None
+            named = retry_after(response.headers) if response is not None else None
             await asyncio.sleep(_FIRST_WAIT_SECONDS if named is None else min(named, _LONGEST_WAIT_SECONDS))
             client = self._retries
         try:

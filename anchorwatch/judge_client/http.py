@@ -17,12 +17,12 @@ class MeteredHttp(Protocol):
     """What `metered_http` returns, beside being an HTTP client for the `openai` package."""
 
     async def post_again(self, content: bytes) -> Any:
-        """Send a body the way the package sent the first; None while it has sent none, or without an answer."""
+        """Send a body the way the package sent the first; None without an answer."""
         ...
 
     @property
     def has_template(self) -> bool:
-        """Whether a request has been answered."""
+        """Whether the package has sent a request."""
         ...
 
 
@@ -35,6 +35,9 @@ def metered_http(timeout_seconds: float, connections: int, pace: Pace) -> Any:
         _template: Any = None
 
         async def send(self, request: Any, **options: Any) -> Any:
+            if self._template is None:
+                headers = [pair for pair in request.headers.items() if pair[0].lower() not in _OF_ONE_REQUEST]
+                self._template = (request.url, headers, request.extensions)
             try:
                 async with asyncio.timeout(timeout_seconds):
                     response = await super().send(request, **options)
@@ -42,9 +45,6 @@ def metered_http(timeout_seconds: float, connections: int, pace: Pace) -> Any:
             except TimeoutError:
                 raise httpx2.ReadTimeout("the whole answer took too long", request=request) from None
             pace.saw(response.status_code, response.headers)
-            if self._template is None and response.status_code == 200 and request.method == "POST":
-                headers = [pair for pair in request.headers.items() if pair[0].lower() not in _OF_ONE_REQUEST]
-                self._template = (request.url, headers, request.extensions)
             return response
 
         @property
@@ -52,8 +52,6 @@ def metered_http(timeout_seconds: float, connections: int, pace: Pace) -> Any:
             return self._template is not None
 
         async def post_again(self, content: bytes) -> Any:
-            if self._template is None:
-                return None
             url, headers, extensions = self._template
             request = httpx2.Request("POST", url, headers=headers, content=content, extensions=extensions)
             try:

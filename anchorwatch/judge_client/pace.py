@@ -71,7 +71,7 @@ class Pace:
         if status == 429:
             self._crowded += 1
             if self._is_crowded():
-                self._pause(now, seconds_of(headers.get("retry-after")))
+                self._pause(now, retry_after(headers))
         else:
             for kind in ("requests", "tokens"):
                 if headers.get(f"x-ratelimit-remaining-{kind}") == "0":
@@ -108,6 +108,12 @@ async def _acquire(limiter: AsyncLimiter, amount: float) -> None:
         part = min(amount, limiter.max_rate)
         await limiter.acquire(part)
         amount -= part
+
+
+def retry_after(headers: Mapping[str, str]) -> float | None:
+    """Return the seconds that an answer asks to wait, if it names any."""
+    milliseconds = seconds_of(headers.get("retry-after-ms"))
+    return milliseconds / 1000 if milliseconds is not None else seconds_of(headers.get("retry-after"))
 
 
 def seconds_of(text: str | None) -> float | None:

@@ -130,6 +130,10 @@ class ShardDesk:
     def end_pass(self) -> None:
         """Write the scores that are still collected, and let the connection go."""
         self._buffer.flush()
+        self.close()
+
+    def close(self) -> None:
+        """Let the connection go."""
         if self._connection is not None:
             self._connection.close()
             self._connection = None

@@ -61,6 +61,7 @@ def judge_shard(
             _wait_for_others(engine, desk.set_aside)
             only_open = True
     finally:
+        desk.close()
         _release(engine, claims)
 
 
