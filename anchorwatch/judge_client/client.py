@@ -31,6 +31,7 @@ class OpenAIJudge:
         self._openai = openai
         self.endpoint = endpoint
         self.pace = pace or Pace(settings.concurrency)
+        self._has_begun = False
         wished = settings.structured_output
         self._form: Form = "json_schema" if wished == "auto" else wished
         self._http: MeteredHttp = metered_http(settings.timeout_seconds, settings.concurrency + 8, self.pace)
@@ -71,6 +72,8 @@ class OpenAIJudge:
     async def _complete(self, content: bytes) -> Any:
         """Return the body of a chat completion: a first attempt by the template, then the package's attempts."""
         client = self._client
+        if self._has_begun:
+            await self._http.prepared.wait()
         if self._http.has_template:
             response = await self._http.post_again(content)
             if response is not None and response.status_code == 200:
@@ -82,6 +85,7 @@ class OpenAIJudge:
             named = retry_after(response.headers) if response is not None else None
             await asyncio.sleep(_FIRST_WAIT_SECONDS if named is None else min(named, _LONGEST_WAIT_SECONDS))
             client = self._retries
+        self._has_begun = True
         try:
             # `post` skips the typed request transform, a third of the package's CPU time a call.
             return await client.post("/chat/completions", cast_to=object, content=content)
@@ -93,6 +97,8 @@ class OpenAIJudge:
             raise EndpointDown(type(error).__name__) from None
         except (self._openai.OpenAIError, ValueError) as error:
             raise Garbled("judge_reply_not_the_protocol") from error
+        finally:
+            self._http.prepared.set()
 
     def _falls_back(self, error: Rejected, form: Form) -> bool:
         """Use a plainer form from now on if the endpoint rejects this one; tell whether to ask again."""

@@ -14,7 +14,13 @@ _OF_ONE_REQUEST = ("content-length", "idempotency-key", "x-stainless-retry-count
 
 
 class MeteredHttp(Protocol):
-    """What `metered_http` returns, beside being an HTTP client for the `openai` package."""
+    """What `metered_http` returns, beside being an HTTP client for the `openai` package.
+
+    Attributes:
+        prepared: Set once there is a template, or the first request failed before there was one.
+    """
+
+    prepared: asyncio.Event
 
     async def post_again(self, content: bytes) -> Any:
         """Send a body the way the package sent the first; None without an answer."""
@@ -33,11 +39,13 @@ def metered_http(timeout_seconds: float, connections: int, pace: Pace) -> Any:
 
     class Client(DefaultAioHttpClient):
         _template: Any = None
+        prepared = asyncio.Event()
 
         async def send(self, request: Any, **options: Any) -> Any:
             if self._template is None:
                 headers = [pair for pair in request.headers.items() if pair[0].lower() not in _OF_ONE_REQUEST]
                 self._template = (request.url, headers, request.extensions)
+                self.prepared.set()
             try:
                 async with asyncio.timeout(timeout_seconds):
                     response = await super().send(request, **options)
