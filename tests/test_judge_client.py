@@ -87,6 +87,7 @@ def test_the_request_is_strict_structured_and_has_the_rubric_first(judge_server)
             id="cut-body",
         ),
         pytest.param(lambda: JSONResponse({"error": "too long"}, 400), "judge_rejected_request_400", 1, id="400"),
+        pytest.param(lambda: Response("<html>", 413), "judge_rejected_request_413", 1, id="413-and-no-json"),
     ],
 )
 def test_a_useless_answer_is_a_reason_and_the_other_rows_go_on(judge_server, response, reason, attempts):

@@ -146,7 +146,8 @@ def test_rows_of_the_same_content_are_asked_once_in_a_run_and_after_a_kill(judge
     assert call(judge_server, source, output, "--concurrency", "2").returncode == 0
     assert judge_server.calls == 10
     whole = output.read_text().splitlines()
-    output.write_text("\n".join(whole[:22]) + "\n")
+    # The twins' lines are lost; those of the rows they equal are there.
+    output.write_text("".join(f"{line}\n" for line in whole if json.loads(line)["row_number"] <= 10))
     assert call(judge_server, source, output).returncode == 0
     assert judge_server.calls == 10
     lines = lines_of(output)

@@ -79,7 +79,7 @@ class OpenAIJudge:
             if response is not None and response.status_code == 200:
                 return _json(response.content)
             if response is not None and not _may_be_retried(response.status_code):
-                raise Rejected.of(response.status_code, _json(response.content))
+                raise Rejected.of(response.status_code, response.content)
             if not self._settings.max_retries:
                 raise EndpointDown(f"HTTP {response.status_code}" if response is not None else "no answer")
             named = retry_after(response.headers) if response is not None else None

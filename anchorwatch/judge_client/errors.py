@@ -1,6 +1,6 @@
 """What can become of one question other than an answer."""
 
-from typing import Any
+import json
 
 from evaluators import JudgeReply
 
@@ -41,8 +41,12 @@ class Rejected(Exception):
         self.told = f"{param} {message}".lower()
 
     @classmethod
-    def of(cls, status: int, body: Any) -> "Rejected":
-        """Read the body of an error."""
+    def of(cls, status: int, content: bytes) -> "Rejected":
+        """Read the body of an error, which may be anything."""
+        try:
+            body = json.loads(content)
+        except (ValueError, RecursionError):
+            body = None
         error = body.get("error") if isinstance(body, dict) else None
         error = error if isinstance(error, dict) else {"message": str(error or "")}
         return cls(status, str(error.get("param") or ""), str(error.get("message") or ""))

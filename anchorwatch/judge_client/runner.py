@@ -1,6 +1,7 @@
 """Many questions at once: bounded concurrency, answers saved as they come, a dead endpoint noticed early."""
 
 import asyncio
+import contextlib
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
@@ -58,7 +59,9 @@ class _Run:
                     for helper in helpers:
                         helper.cancel()
             except BaseExceptionGroup as errors:
-                await self._save_what_is_ready()
+                # If this fails too, what came first is what people need to know.
+                with contextlib.suppress(Exception):
+                    await self._save_what_is_ready()
                 raise _first(errors) from None
         self._breaker.finish()
 

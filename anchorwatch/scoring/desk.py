@@ -147,7 +147,12 @@ class ShardDesk:
         with told_errors(self._engine):
             if self._connection is None:
                 self._connection = self._engine.connect().execution_options(isolation_level="AUTOCOMMIT")
-            yield self._connection
+            try:
+                yield self._connection
+            except sa.exc.SQLAlchemyError:
+                self._connection.invalidate()  # the next call begins with a new one
+                self.close()
+                raise
 
     def _read(self, only_open: bool) -> Iterator[Row]:
         """Yield the shard's rows, reading the next page while this one is worked on."""
