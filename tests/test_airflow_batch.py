@@ -52,6 +52,14 @@ def wait_until(ready, told, seconds=180):
         time.sleep(0.5)
 
 
+def fill(engine, day):
+    """Write the day's log: good answers, empty talk and made-up prices, a third each."""
+    answers = ("Plan A costs 12 dollars.", "Thank you for asking!", "Plan A costs 99 dollars.")
+    insert_requests(
+        engine, [request_row(n, day, prompt=f"Question {n}?", response=answers[n % 3]) for n in range(ROWS)]
+    )
+
+
 def test_a_batch_outlives_a_restart_of_airflow_and_equals_real_time(sides, anchorwatch_home, tmp_path, monkeypatch):
     last = datetime.now(UTC).date() - timedelta(days=1)
     port = {name: free_port(0) for name in ("judge", "airflow")}
@@ -60,10 +68,8 @@ def test_a_batch_outlives_a_restart_of_airflow_and_equals_real_time(sides, ancho
     (tmp_path / "realtime.yaml").write_text(yaml.safe_dump(config))
     judge |= {"mode": "batch", "batch": {"poll_seconds": 0.5}}
     (tmp_path / "batch.yaml").write_text(yaml.safe_dump(config))
-    answers = ("Plan A costs 12 dollars.", "Thank you for asking!", "Plan A costs 99 dollars.")
     for engine in sides.values():
-        rows = [request_row(n, last, prompt=f"Question {n}?", response=answers[n % 3]) for n in range(ROWS)]
-        insert_requests(engine, rows)
+        fill(engine, last)
     environment = airflow_environment(port["airflow"]) | {
         "ANCHORWATCH_CONFIG": str(tmp_path / "batch.yaml"),
         "AIRFLOW__SCHEDULER__USE_JOB_SCHEDULE": "False",
