@@ -26,7 +26,7 @@ SETTINGS = Settings(logging_policy="complete")
 
 def fact(**values):
     base = {
-        "rule_id": "quality-24h", "severity": "page", "metric": "quality", "segment_name": "all",
+        "rule_id": "quality-page", "severity": "page", "metric": "quality", "segment_name": "all",
         "segment_value": "all", "value": 0.6, "baseline_value": 0.8, "change": -0.25,
         "ci_low": -0.3, "ci_high": -0.2, "n": 500, "tested_days": 1, "first_day": DAY, "examples": ["r1", "r2"],
         "coinciding": ["model_version m-2 first seen 2026-03-10"],
@@ -34,13 +34,14 @@ def fact(**values):
     return Fact(**{**base, **values})
 
 
-def finding(engine, rule_id="quality-24h", severity="page", day=DAY, since=None, status="firing", segment="all"):
+def finding(engine, rule_id="quality-page", severity="page", day=DAY, since=None, status="firing", segment="all"):
     row = {
         "run_date": day, "rule_id": rule_id, "metric": "quality",
         "segment_name": "all" if segment == "all" else "model",
-        "segment_value": segment, "epoch": "e", "status": status, "severity": severity, "value": 0.6,
-        "baseline_value": 0.8, "change": -0.25, "ci_low": -0.3, "ci_high": -0.2, "z": -9.0, "p_value": 1e-9,
-        "n": 500, "tested_days": 1, "first_day": since or day, "firing_since": since or day,
+        "segment_value": segment, "epoch": "e", "direction": "fall", "kind": "evidence", "status": status,
+        "severity": severity, "is_news": status == "firing" and since is None, "value": 0.6,
+        "baseline_value": 0.8, "change": -0.25, "ci_low": -0.3, "ci_high": -0.2, "z": 9.0, "evidence": 1e9,
+        "evidence_needed": 1e3, "n": 500, "tested_days": 1, "first_day": since or day, "firing_since": since or day,
     }  # fmt: skip
     with connect(engine) as connection:
         connection.execute(sa.insert(sa.table("drift_findings", *(sa.column(name) for name in row))), row)
@@ -50,7 +51,6 @@ def queue(engine, day=DAY, *, today=DAY + timedelta(days=1), is_backfill=False, 
     with connect(engine) as connection:
         return queue_alerts(
             connection, settings, run_id=run_id, run_date=day, is_backfill=is_backfill, today=today,
-            evaluators={"quality": "quality"}, cooldown_days=7,
         )  # fmt: skip
 
 
@@ -95,14 +95,14 @@ def test_what_continues_does_not_alert_again(outbox):
 def test_one_page_per_rule_and_one_slack_message_per_run(outbox):
     for segment in ("all", "m-1", "m-2", "m-3"):
         finding(outbox, segment=segment)
-        finding(outbox, "quality-7d", "slack", segment=segment)
+        finding(outbox, "quality-ticket", "slack", segment=segment)
         finding(outbox, "p50", "dashboard", segment=segment)
     queue(outbox)
     with connect(outbox) as connection:
         rows = connection.execute(sa.text("SELECT channel, rule_ids, payload FROM alerts ORDER BY channel")).all()
     assert [(row.channel, row.rule_ids) for row in rows] == [
-        ("pagerduty", "quality-24h"),
-        ("slack", "quality-24h,quality-7d"),
+        ("pagerduty", "quality-page"),
+        ("slack", "quality-page,quality-ticket"),
     ]
     assert "3 more segments" in rows[0].payload["payload"]["summary"]
     assert "p50" not in str(rows[1].payload)
@@ -116,23 +116,24 @@ def test_a_channel_that_is_off_is_recorded_and_not_sent(outbox):
     assert statuses(outbox) == ["channel_off", "channel_off"]
 
 
-def test_recovery_resolves_the_incident_once_and_not_before_the_cooldown_is_over(outbox):
+def test_an_incident_stays_open_while_it_fires_and_is_resolved_once_when_it_recovers(outbox):
     finding(outbox)
     queue(outbox)
     deliver(outbox, pending(outbox, SETTINGS, "pagerduty", DAY), lambda payload: None)
-    for offset in range(1, 10):
+    nights = [("page", "firing"), ("ticket", "no_data"), ("ticket", "recovered"), ("ticket", "ok")]
+    for offset, (rule, status) in enumerate(nights, start=1):
         day = DAY + timedelta(days=offset)
-        finding(outbox, day=day, status="ok")
+        finding(outbox, f"quality-{rule}", day=day, status=status, since=DAY)
         queue(outbox, day, today=day, run_id=f"r{offset}")
         resolved = scalar(outbox, "SELECT COUNT(*) FROM alerts WHERE payload ->> 'event_action' = 'resolve'")
-        assert resolved == (1 if offset >= 7 else 0)
+        assert resolved == (1 if offset >= 3 else 0)
     with connect(outbox) as connection:
         payloads = (
             connection.execute(sa.text("SELECT payload FROM alerts WHERE channel = 'pagerduty' ORDER BY alert_id"))
             .scalars()
             .all()
         )
-    key = "anchorwatch:quality-24h:2026-03-10"
+    key = "anchorwatch:quality-page:2026-03-10"
     assert [(p["event_action"], p["dedup_key"]) for p in payloads] == [("trigger", key), ("resolve", key)]
 
 
@@ -218,13 +219,13 @@ def test_a_slack_that_never_answers_times_out_and_the_alert_stays(outbox):
 
 
 def test_a_poison_alert_does_not_block_the_others(outbox):
-    for rule in ("safety-hallucination", "quality-24h", "refusal-rate"):
+    for rule in ("safety-hallucination", "quality-page", "refusal-rate"):
         finding(outbox, rule)
     queue(outbox)
     sent = []
 
     def send(payload):
-        if "quality-24h" in payload["dedup_key"]:
+        if "quality-page" in payload["dedup_key"]:
             raise ValueError("poison")
         sent.append(payload["dedup_key"])
 
@@ -247,7 +248,7 @@ def test_pagerduty_over_https_trigger_and_error(outbox, tmp_path, monkeypatch):
     assert (report.sent, report.failed) == (1, 0)
     (body,) = received
     assert body["routing_key"] == "key"
-    assert body["dedup_key"] == "anchorwatch:quality-24h:2026-03-10"
+    assert body["dedup_key"] == "anchorwatch:quality-page:2026-03-10"
     assert body["payload"]["severity"] == "critical"
     assert body["links"]
 

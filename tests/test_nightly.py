@@ -27,11 +27,13 @@ from anchorwatch.warehouse.initialise import initialise
 COMPARED = {
     "samples": (),
     "evaluations": (),
+    "daily_cells": (),
     "daily_metrics": (),
     "latency_histogram": (),
     "day_partitions": (),
     "rolling_metrics": (),
     "baselines": (),
+    "detector_state": (),
     "drift_findings": (),
     "change_events": (),
 }
@@ -227,7 +229,7 @@ def test_a_day_with_one_row(engine, settings):
     assert (
         scalar(engine, "SELECT value FROM daily_metrics WHERE metric = 'latency_p95' AND segment_name = 'all'") == 101
     )
-    assert scalar(engine, "SELECT DISTINCT status FROM drift_findings") == "not_enough_data"
+    assert scalar(engine, "SELECT DISTINCT status FROM drift_findings WHERE kind = 'evidence'") == "not_enough_data"
 
 
 def test_hostile_rows_end_scored_or_with_a_reason(engine, settings, judge_server):
@@ -310,7 +312,7 @@ def test_an_unchanged_day_derives_nothing_and_a_new_rule_everything(stored, sett
     run(stored, settings, DAY + timedelta(days=1))
     book = load_rules(settings)
     assert derive(stored, book) == []
-    assert derive(stored, book.model_copy(update={"alpha": 0.01})) == [DAY, DAY + timedelta(days=1)]
+    assert derive(stored, book.model_copy(update={"false_alarms_per_quarter": 2.0})) == [DAY, DAY + timedelta(days=1)]
 
 
 def test_a_run_cannot_publish_a_sample_that_is_gone(stored, settings):

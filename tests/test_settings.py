@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from anchorwatch.drift import check_rules
+from anchorwatch.drift.checks import check_rules
 from anchorwatch.errors import ConfigError
 from anchorwatch.metrics import METRICS
 from anchorwatch.scoring.checks import load_checks
@@ -75,9 +75,15 @@ def test_shipped_rules_fit_the_metrics_and_segments():
     settings = Settings(logging_policy="complete")
     book = load_rules(settings)
     check_rules(book, settings, set(METRICS))
-    assert {"quality-24h", "quality-7d", "cost-7d", "p95-week", "p95-baseline", "refusal-rate"} <= {
-        rule.id for rule in book.rules
-    }
+    assert {"quality-page", "quality-ticket", "cost-rise", "p95-rise", "refusal-rate"} <= {r.id for r in book.rules}
+
+
+def test_the_plain_thresholds_stay_available():
+    settings = Settings(logging_policy="complete", rules="rules_essay.yaml")
+    book = load_rules(settings)
+    check_rules(book, settings, set(METRICS))
+    assert {rule.kind for rule in book.rules} == {"threshold"}
+    assert {"quality-24h", "quality-7d", "cost-7d", "p95-week", "p95-baseline"} <= {rule.id for rule in book.rules}
 
 
 @pytest.mark.parametrize(
@@ -85,7 +91,16 @@ def test_shipped_rules_fit_the_metrics_and_segments():
     [
         ("{id: r, metric: qualty, change: -0.1, severity: slack, family: f}", "no metric 'qualty'"),
         ("{id: r, metric: quality, change: -0.1, severity: slack, family: f, segments: [x]}", "no segment 'x'"),
-        ("{id: r, metric: quality, severity: slack, family: f}", "exactly one of change and direction"),
+        ("{id: r, metric: quality, severity: slack, family: f}", "exactly one of change, direction"),
+        ("{id: r, metric: quality, change: 0.1, above: 1, severity: slack, family: f}", "exactly one of"),
+        (
+            "{id: r, kind: threshold, metric: quality, direction: fall, severity: slack, family: f}",
+            "exactly one of change",
+        ),
+        (
+            "{id: r, kind: absolute, metric: quality, change: 0.1, severity: slack, family: f}",
+            "exactly one of above, below",
+        ),
         ("{id: r, metric: quality, change: -0.1, severity: loud, family: f}", "severity"),
     ],
 )

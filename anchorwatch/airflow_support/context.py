@@ -39,7 +39,7 @@ class Task:
 
 def current_task() -> Task:
     """Read the configuration and find out which day this run is about."""
-    from anchorwatch.drift import check_rules
+    from anchorwatch.drift.checks import check_rules
     from anchorwatch.metrics import METRICS
 
     settings = load_settings()

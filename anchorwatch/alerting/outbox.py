@@ -39,8 +39,6 @@ def queue_alerts(
     run_date: date,
     is_backfill: bool,
     today: date,
-    evaluators: dict[str, str | None],
-    cooldown_days: int,
 ) -> QueuedAlerts:
     """Put the day's new findings, and incidents that are over, into the outbox.
 
@@ -49,10 +47,10 @@ def queue_alerts(
     """
     common = {"run_date": run_date, "run_id": run_id}
     status = _status(settings, run_date, is_backfill, today)
-    facts = [fact for fact in new_facts(connection, run_date, evaluators) if settings.alerts.routes.get(fact.severity)]  # type: ignore[call-overload]
+    facts = [fact for fact in new_facts(connection, run_date) if settings.alerts.routes.get(fact.severity)]  # type: ignore[call-overload]
     rows = _page_rows(settings, facts, run_date) + _slack_rows(settings, facts, run_date)
     if status == "pending":
-        rows += _resolve_rows(connection, run_date, cooldown_days)
+        rows += _resolve_rows(connection, run_date)
     counts = {"pending": 0, "suppressed": 0}
     for row in rows:
         channel = settings.alerts.slack if row["channel"] == "slack" else settings.alerts.pagerduty
@@ -108,24 +106,18 @@ def _slack_rows(settings: Settings, facts: list[Fact], run_date: date) -> list[d
     ]
 
 
-def _resolve_rows(connection: sa.Connection, run_date: date, cooldown_days: int) -> list[dict[str, Any]]:
-    """Close incidents whose rule has fired nowhere for the whole cooldown.
-
-    Not sooner: a rule that fires again within it continues without a new alert, and its incident must
-    still be open then.
-    """
+def _resolve_rows(connection: sa.Connection, run_date: date) -> list[dict[str, Any]]:
+    """Close incidents whose rule fires nowhere any more; firing ends only when the detector says recovered."""
     statement = sa.text(
         "SELECT a.dedup_key, a.rule_ids FROM alerts AS a "
         "WHERE a.channel = 'pagerduty' AND a.status = 'sent' AND a.payload ->> 'event_action' = 'trigger' "
         "AND a.run_date < :run_date "
         "AND NOT EXISTS (SELECT 1 FROM alerts AS r WHERE r.dedup_key = a.dedup_key || :suffix) "
-        "AND NOT EXISTS (SELECT 1 FROM drift_findings AS f WHERE f.run_date BETWEEN :quiet_from AND :run_date "
+        "AND NOT EXISTS (SELECT 1 FROM drift_findings AS f WHERE f.run_date = :run_date "
         "AND f.rule_id = a.rule_ids AND f.status = 'firing') "
-        "AND EXISTS (SELECT 1 FROM drift_findings AS f WHERE f.run_date = :run_date "
-        "AND f.rule_id = a.rule_ids AND f.status = 'ok')"
+        "AND EXISTS (SELECT 1 FROM drift_findings AS f WHERE f.run_date = :run_date AND f.status <> 'no_data')"
     )
-    quiet_from = run_date - timedelta(days=cooldown_days - 1)
-    arguments = {"run_date": run_date, "suffix": _RESOLVED, "quiet_from": quiet_from}
+    arguments = {"run_date": run_date, "suffix": _RESOLVED}
     return [
         {
             "dedup_key": row.dedup_key + _RESOLVED,

@@ -26,6 +26,7 @@ def trigger(dedup_key: str, facts: list[Fact], link: str, runbook: str) -> dict[
             "group": lead.rule_id,
             "custom_details": {
                 "segments": [fact.headline() for fact in facts[:SEGMENTS_NAMED]],
+                "where_and_what": lead.details(),
                 "changed_around_then": lead.coinciding,
                 "example_request_ids": lead.examples,
                 "runbook": runbook,

@@ -39,6 +39,7 @@ def _section(rule: str, facts: list[Fact]) -> dict[str, Any]:
     lines += [f"• {_escaped(fact.headline())}" for fact in facts[:SEGMENTS_NAMED]]
     if len(facts) > SEGMENTS_NAMED:
         lines.append(f"… and {len(facts) - SEGMENTS_NAMED} more segments")
+    lines += [f"   {_escaped(detail)}" for detail in facts[0].details()]
     if facts[0].coinciding:
         lines.append("Changed around then: " + _escaped("; ".join(facts[0].coinciding)))
     if facts[0].examples:

@@ -2,17 +2,18 @@
 
 import sys
 from datetime import date
+from pathlib import Path
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from anchorwatch.errors import ConfigError
-from anchorwatch.settings import RuleBook, Settings, load_rules, load_settings
+from anchorwatch.settings import RuleBook, Settings, load_rule_file, load_rules, load_settings
 
 
 def checked_settings() -> tuple[Settings, RuleBook]:
     """Load the configuration and its rules, and check that they fit together."""
-    from anchorwatch.drift import check_rules
+    from anchorwatch.drift.checks import check_rules
     from anchorwatch.metrics import METRICS
     from anchorwatch.scoring.checks import load_checks
 
@@ -21,6 +22,36 @@ def checked_settings() -> tuple[Settings, RuleBook]:
     check_rules(book, settings, set(METRICS))
     load_checks(settings)
     return settings, book
+
+
+def checked_rules(settings: Settings, path: Path) -> RuleBook:
+    """Load another rule file and check that it fits the configuration."""
+    from anchorwatch.drift.checks import check_rules
+    from anchorwatch.metrics import METRICS
+
+    book = load_rule_file(path)
+    check_rules(book, settings, set(METRICS))
+    return book
+
+
+def parse_segment(text: str) -> tuple[str, str]:
+    """Read `name=value`; `all` is all traffic.
+
+    Raises:
+        ConfigError: It is not of that form.
+    """
+    name, equals, value = text.partition("=")
+    if text == "all":
+        return "all", "all"
+    if not equals or not name or not value:
+        raise ConfigError(f"--segment: '{text}' is not name=value, like model=gpt-x")
+    return name, value
+
+
+def console() -> Console:
+    """Return the console that tables go to."""
+    # Wide when piped, so that nothing is cut off; as wide as the terminal otherwise.
+    return Console(width=None if sys.stdout.isatty() else 200, highlight=False)
 
 
 def parse_date(text: str, option: str) -> date:

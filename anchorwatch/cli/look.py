@@ -9,7 +9,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from anchorwatch.cli.common import checked_settings, parse_date
+from anchorwatch.cli.common import checked_settings, console, parse_date
 from anchorwatch.errors import AnchorwatchError, ConfigError
 
 
@@ -56,12 +56,6 @@ def report(
     _print_report(console(), found)
 
 
-def console() -> Console:
-    """Return the console that tables go to."""
-    # Wide when piped, so that nothing is cut off; as wide as the terminal otherwise.
-    return Console(width=None if sys.stdout.isatty() else 200, highlight=False)
-
-
 def _print_report(console: Console, found: dict[str, Any]) -> None:
     day, judge = found["day"], found["judge"]
     console.print(f"{day['run_date']}: {day['status']}, {day['rows_in']} logged rows", style="bold")
@@ -86,7 +80,8 @@ def _print_report(console: Console, found: dict[str, Any]) -> None:
         _print_segments(console, group)
     for event in found["change_events"]:
         console.print(f"new: {event['kind']} {event['value']} first seen {event['run_date']}", markup=False)
-    console.print(f"{found['ok']} streams are quiet, {found['not_enough_data']} have not enough data to tell")
+    quiet = f"{found['ok']} streams are quiet, {found['warning']} have growing evidence"
+    console.print(f"{quiet}, {found['not_enough_data']} have not enough data to tell, {found['no_data']} have none")
 
 
 def _print_segments(console: Console, group: dict[str, Any], most: int = 6) -> None:
@@ -95,11 +90,20 @@ def _print_segments(console: Console, group: dict[str, Any], most: int = 6) -> N
         interval = ""
         if row["ci_low"] is not None:
             interval = f" (95 % {row['ci_low']:+.0%} to {row['ci_high']:+.0%})"
+        against = f" against {row['baseline_value']:.4g}" if row["baseline_value"] is not None else ""
         console.print(
-            f"  {row['segment_name']}={row['segment_value']}: {change}{interval}, {row['value']:.4g} against "
-            f"{row['baseline_value']:.4g}, n={row['n']} over {row['tested_days']}d, since {row['first_day']}",
+            f"  {row['segment_name']}={row['segment_value']}: {change}{interval}, {row['value']:.4g}{against}, "
+            f"n={row['n']}, since {row['first_day']}, firing since {row['firing_since']}",
             markup=False,
         )
+        for part in row["explained_by"] or ():
+            console.print(
+                f"    {part['segment_name']}={part['segment_value']} holds {part['share_of_change']:.0%} of it with "
+                f"{part['share_of_traffic']:.0%} of the traffic",
+                markup=False,
+            )
+        if row["n_parts"]:
+            console.print(f"    it shows in {row['n_parts']} more segments")
     if len(group["segments"]) > most:
         console.print(f"  ... and {len(group['segments']) - most} more segments")
 

@@ -8,8 +8,7 @@ from typing import Annotated, Any
 import typer
 from rich.table import Table
 
-from anchorwatch.cli.common import checked_settings, parse_date
-from anchorwatch.cli.look import console
+from anchorwatch.cli.common import checked_settings, console, parse_date
 from anchorwatch.errors import ConfigError
 
 cache_app = typer.Typer(help="The judge's stored answers, which re-runs and backfills use again.", no_args_is_help=True)

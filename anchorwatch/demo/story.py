@@ -229,7 +229,7 @@ class Demo:
         )
         for alarm in alarms:
             segment = f"{alarm.segment_name}={alarm.segment_value}"
-            self.console.print(f"    {alarm.run_date} {alarm.rule_id} {segment} z={alarm.z:.1f}")
+            self.console.print(f"    {alarm.run_date} {alarm.rule_id} {segment}")
         self.console.print(f"  alerts received on the last day: {len(self.received)} (sent by a backfill: 0)")
         self.console.print(
             f"  judge {costs.judge_model} (simulated): {costs.paid:,} calls, {costs.cached:,} answers reused, "

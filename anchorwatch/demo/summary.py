@@ -40,11 +40,12 @@ class Found:
 
 
 def new_findings(connection: sa.Connection) -> list[Any]:
-    """Return every finding on the day it began to fire."""
+    """Return every finding on the day it began to fire, parts of others too."""
     statement = sa.text(
-        "SELECT run_date, rule_id, severity, metric, segment_name, segment_value, change, z FROM drift_findings "
-        "WHERE status = 'firing' AND firing_since = run_date "
-        "ORDER BY run_date, CASE WHEN segment_name = 'all' THEN 0 ELSE 1 END, ABS(z) DESC"
+        "SELECT run_date, rule_id, severity, metric, segment_name, segment_value, direction, change, is_news, "
+        "evidence / evidence_needed AS strength FROM drift_findings "
+        "WHERE status = 'firing' AND (firing_since = run_date OR is_news) "
+        "ORDER BY run_date, CASE WHEN segment_name = 'all' THEN 0 ELSE 1 END, 10 DESC NULLS LAST"
     )
     return list(connection.execute(statement))
 
@@ -67,11 +68,13 @@ def _found(event: dict[str, Any], findings: list[Any]) -> Found:
 
 
 def false_alarms(events: list[dict[str, Any]], findings: list[Any]) -> list[Any]:
-    """Return the findings of severity page or slack that no stated drift explains."""
+    """Return what people were told of and no stated drift explains."""
     return [
         finding
         for finding in findings
-        if finding.severity != "dashboard" and not any(_explains(event, finding) for event in events)
+        if finding.is_news
+        and finding.severity != "dashboard"
+        and not any(_explains(event, finding) for event in events)
     ]
 
 

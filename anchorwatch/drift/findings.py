@@ -1,12 +1,10 @@
-"""What a rule found on a stream, the quiet outcomes too."""
+"""What a night says of a stream, the quiet outcomes too."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
-from typing import Literal
+from typing import Any
 
-from anchorwatch.drift.history import Stream
-
-Status = Literal["ok", "firing", "not_enough_data"]
+from anchorwatch.drift.streams import Stream
 
 
 @dataclass(slots=True)
@@ -16,34 +14,32 @@ class Finding:
     run_date: date
     rule_id: str
     stream: Stream
-    severity: str
-    status: Status = "not_enough_data"
+    kind: str
+    status: str
+    severity: str | None = None
+    is_news: bool = False
+    part_of_name: str | None = None
+    part_of_value: str | None = None
     value: float | None = None
     baseline_value: float | None = None
     change: float | None = None
     ci_low: float | None = None
     ci_high: float | None = None
     z: float | None = None
-    p_value: float | None = None
-    p_threshold: float | None = None
+    evidence: float | None = None
+    evidence_needed: float | None = None
     n: int | None = None
     baseline_n: int | None = None
     tested_days: int | None = None
     first_day: date | None = None
     firing_since: date | None = None
+    mix_effect: float | None = None
+    within_effect: float | None = None
+    explained_by: list[dict[str, Any]] = field(default_factory=list)
+    example_request_ids: list[str] = field(default_factory=list)
     reason: str | None = None
 
-
-@dataclass(frozen=True, slots=True)
-class Firing:
-    """What earlier findings hand on while a rule keeps firing on a stream.
-
-    Attributes:
-        first_day: Estimated first day of the change.
-        since: First day the rule fired.
-        last_fired: Last day the rule fired; a pause shorter than the cooldown is no recovery.
-    """
-
-    first_day: date
-    since: date
-    last_fired: date
+    @property
+    def is_lead(self) -> bool:
+        """Whether it stands for itself, and is not a part of another segment's finding."""
+        return self.part_of_name is None

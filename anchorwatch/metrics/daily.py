@@ -12,7 +12,7 @@ from anchorwatch.warehouse import query
 from anchorwatch.warehouse.days import day_window
 from anchorwatch.warehouse.rows import lock, plan_for_fresh_rows
 
-_PARTITIONS = ("samples", "evaluations", "daily_metrics", "latency_histogram")
+_PARTITIONS = ("samples", "evaluations", "daily_cells", "daily_metrics", "latency_histogram")
 _STALE_DAYS = 7
 
 
@@ -68,7 +68,8 @@ def _compute(connection: sa.Connection, settings: Settings, run_date: date) -> N
     connection.exec_driver_sql("DROP TABLE IF EXISTS day_segments")
     connection.execute(query("daily_metrics", "segments"), window | {"max_values": settings.max_segment_values})
     connection.exec_driver_sql("ANALYZE day_segments")
-    connection.execute(query("daily_metrics"), window)
+    connection.execute(query("daily_cells"), window)
+    connection.execute(query("daily_metrics"), {"run_date": run_date})
     connection.execute(query("daily_metrics", "percentiles"), window)
     connection.execute(query("latency_histogram"), window)
     connection.exec_driver_sql("DROP TABLE day_segments")

@@ -42,6 +42,17 @@ def load_rules(settings: Settings, config: str | os.PathLike[str] | None = None)
     return read_model(beside if beside.exists() else bundled("config") / settings.rules, RuleBook)
 
 
+def load_rule_file(path: Path | None) -> RuleBook:
+    """Read a rule file; the shipped one without a path.
+
+    Raises:
+        ConfigError: The file is missing or not valid.
+    """
+    if path is not None and not path.exists():
+        raise ConfigError(f"{path}: there is no such rule file; the shipped one is {bundled('config') / 'rules.yaml'}")
+    return read_model(path or bundled("config") / "rules.yaml", RuleBook)
+
+
 def load_mapping(path: str | os.PathLike[str]) -> Mapping:
     """Read a column mapping for `anchorwatch load`.
 

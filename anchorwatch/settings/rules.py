@@ -1,4 +1,4 @@
-"""Drift rules as written in YAML: which change of which metric matters, and to whom."""
+"""Drift rules as written in YAML: which change of which metric matters, to whom, and how sure to be."""
 
 from typing import Annotated, Literal
 
@@ -7,27 +7,39 @@ from pydantic import Field, model_validator
 from anchorwatch.settings.section import Section
 
 Severity = Literal["page", "slack", "dashboard"]
+Kind = Literal["evidence", "threshold", "absolute"]
+Way = Literal["rise", "fall"]
 
 
 class Rule(Section):
-    """A change worth a person's time; it fires on effect and evidence together.
+    """A change worth a person's time.
 
     Attributes:
+        kind: `evidence`: the change is at least `change` and there is evidence for it within the budget
+            of false alarms. `threshold`: the change alone, however noisy. `absolute`: the day's level is
+            certainly (95 %) `above` or `below` a limit, whatever the baseline.
         change: Relative change that matters, signed: -0.2 is a fall by 20 % or more, 0.15 a rise.
-            None with `direction`: any change that the evidence supports.
-        direction: Which way is watched when `change` is None.
-        window_days: Days under test, 1 or 7; short windows with few rows use 7 days instead.
-        against: The long baseline, or the week before the tested one.
-        min_n: Rows under test below which the answer is `not_enough_data`.
+        direction: Of an evidence rule without `change`: any change that way (or `both`) that there is
+            evidence for.
+        above: Of an absolute rule: the limit, in the metric's unit.
+        below: As above.
+        weight: Of an evidence rule: its metric's part of the family's budget, against the other metrics'.
+        window_days: Of a threshold rule: days under test.
+        against: Of a threshold rule: the long baseline, or the week before the tested one.
+        min_n: Of threshold and absolute rules: rows under test below which the answer is `not_enough_data`.
         segments: Segment names the rule looks at; empty means all that are configured but the hour.
-        family: Which budget of false alarms the rule belongs to, once there are several.
+        family: Which budget of false alarms the rule belongs to.
     """
 
     id: str
     metric: str
     severity: Severity
+    kind: Kind = "evidence"
     change: float | None = None
     direction: Literal["rise", "fall", "both"] | None = None
+    above: float | None = None
+    below: float | None = None
+    weight: Annotated[float, Field(gt=0)] = 1.0
     window_days: Literal[1, 7] = 7
     against: Literal["baseline", "week_before"] = "baseline"
     min_n: Annotated[int, Field(ge=1)] = 30
@@ -36,27 +48,51 @@ class Rule(Section):
 
     @model_validator(mode="after")
     def _one_condition(self) -> "Rule":
-        if (self.change is None) == (self.direction is None):
-            raise ValueError("give exactly one of change and direction")
+        given = {name for name in ("change", "direction", "above", "below") if getattr(self, name) is not None}
+        allowed = {"evidence": {"change", "direction"}, "threshold": {"change"}, "absolute": {"above", "below"}}
+        if len(given) != 1 or not given <= allowed[self.kind]:
+            raise ValueError(f"an {self.kind} rule takes exactly one of {', '.join(sorted(allowed[self.kind]))}")
         if self.change == 0:
             raise ValueError("change must not be 0")
         return self
 
+    @property
+    def directions(self) -> tuple[Way, ...]:
+        """Which ways are watched."""
+        if self.kind == "absolute":
+            return ("rise",) if self.above is not None else ("fall",)
+        if self.change is not None:
+            return ("rise",) if self.change > 0 else ("fall",)
+        return ("rise", "fall") if self.direction == "both" else ("rise" if self.direction == "rise" else "fall",)
+
+    @property
+    def least_change(self) -> float:
+        """The relative change that matters, without its sign; 0 for any."""
+        return abs(self.change) if self.change is not None else 0.0
+
 
 class RuleBook(Section):
-    """All rules, and the evidence they share.
+    """All rules, and the budget they share.
 
     Attributes:
-        alpha: Chance of any false alarm a night if nothing changed; divided over the streams that are
-            tested that night.
+        false_alarms_per_quarter: Tickets that may come in a quarter (91 days) if nothing changes at all, over
+            all families together; pages a quarter as often. Each family has an equal part.
     """
 
-    alpha: Annotated[float, Field(gt=0, lt=1)] = 0.05
+    false_alarms_per_quarter: Annotated[float, Field(gt=0)] = 1.0
     rules: list[Rule]
 
     @model_validator(mode="after")
-    def _ids_once(self) -> "RuleBook":
+    def _consistent(self) -> "RuleBook":
         ids = [rule.id for rule in self.rules]
         if len(set(ids)) != len(ids):
             raise ValueError("rule ids must be unique")
+        families: dict[tuple[str, str], str] = {}
+        for rule in self.rules:
+            for direction in rule.directions if rule.kind == "evidence" else ():
+                family = families.setdefault((rule.metric, direction), rule.family)
+                if family != rule.family:
+                    raise ValueError(
+                        f"rule '{rule.id}': evidence for a {direction} of {rule.metric} belongs to family '{family}'"
+                    )
         return self

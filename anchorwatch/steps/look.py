@@ -65,7 +65,7 @@ def day_report(day: date | None) -> dict[str, Any]:
             "findings": _by_rule(_rows(connection, "findings", key)),
             "change_events": _rows(connection, "changes", key),
             "ok": statuses.get("ok", 0),
-            "not_enough_data": statuses.get("not_enough_data", 0),
+            **{status: statuses.get(status, 0) for status in ("warning", "recovered", "not_enough_data", "no_data")},
         }
 
 

@@ -141,8 +141,6 @@ def detect(engine: sa.Engine, settings: Settings, book: RuleBook, run: Run, toda
         days derived, alerts pending and suppressed.
     """
     from anchorwatch.alerting import queue_alerts
-    from anchorwatch.drift.night import COOLDOWN_DAYS
-    from anchorwatch.metrics import METRICS
 
     with recorded(engine, run):
         days = derive(engine, book)
@@ -154,8 +152,6 @@ def detect(engine: sa.Engine, settings: Settings, book: RuleBook, run: Run, toda
                 run_date=run.run_date,
                 is_backfill=run.run_type == "backfill",
                 today=today,
-                cooldown_days=COOLDOWN_DAYS,
-                evaluators={metric.name: metric.evaluator for metric in METRICS.values()},
             )
         finish_run(engine, run)
         summarise_costs(engine, run)

@@ -20,7 +20,7 @@ TYPES: dict[str, type[sa.types.TypeEngine[Any]] | sa.types.TypeEngine[Any]] = {
     "boolean": sa.Boolean,
     "jsonb": postgresql.JSONB,
 }
-IDENTITY_KEYS = frozenset({"call_id", "alert_id"})
+IDENTITY_KEYS = frozenset({"call_id", "alert_id", "ack_id"})
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,16 +1,23 @@
--- query     findings that began to fire on a day
--- grain     rule_id x metric x segment_name x segment_value
+-- query     findings that people have to hear of: began to fire on a day or got more severe, and stand for themselves
+-- grain     rule_id x metric x segment_name x segment_value x direction
 -- reads     drift_findings
 -- params    :run_date DATE
 SELECT
-    rule_id, severity, metric, segment_name, segment_value,
-    value, baseline_value, change, ci_low, ci_high, n, tested_days, first_day
-FROM drift_findings
-WHERE run_date = :run_date AND status = 'firing' AND firing_since = :run_date
+    f.rule_id, f.severity, f.metric, f.segment_name, f.segment_value,
+    f.value, f.baseline_value, f.change, f.ci_low, f.ci_high, f.n, f.tested_days, f.first_day,
+    f.evidence, f.evidence_needed, f.mix_effect, f.within_effect, f.explained_by, f.example_request_ids,
+    (
+        SELECT COUNT(*) FROM drift_findings AS p
+        WHERE p.run_date = f.run_date AND p.status = 'firing' AND p.metric = f.metric AND p.epoch = f.epoch
+            AND p.direction = f.direction AND p.kind = f.kind
+            AND p.part_of_name = f.segment_name AND p.part_of_value = f.segment_value
+    ) AS n_parts
+FROM drift_findings AS f
+WHERE f.run_date = :run_date AND f.status = 'firing' AND f.is_news
 ORDER BY
-    CASE severity WHEN 'page' THEN 0 WHEN 'slack' THEN 1 ELSE 2 END,
-    rule_id,
-    CASE WHEN segment_name = 'all' THEN 0 ELSE 1 END,
-    ABS(z) DESC,
-    segment_name,
-    segment_value
+    CASE f.severity WHEN 'page' THEN 0 WHEN 'slack' THEN 1 ELSE 2 END,
+    f.rule_id,
+    CASE WHEN f.segment_name = 'all' THEN 0 ELSE 1 END,
+    f.evidence / f.evidence_needed DESC NULLS LAST,
+    f.segment_name,
+    f.segment_value

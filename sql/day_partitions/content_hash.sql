@@ -1,4 +1,4 @@
--- query     hash of one day's daily_metrics and latency_histogram
+-- query     hash of one day's daily_cells, daily_metrics and latency_histogram
 -- grain     one row
 -- params    :run_date DATE
 --
@@ -9,6 +9,10 @@ FROM (
     SELECT CONCAT_WS('|', metric, segment_name, segment_value, epoch, n, sum_weights, weighted_sum,
         squared_weighted_squares, value, ci_low, ci_high) AS line
     FROM daily_metrics WHERE run_date = :run_date
+    UNION ALL
+    SELECT CONCAT_WS('|', 'cell', metric, segment_name, segment_value, epoch, cell, n, sum_weights, weighted_sum,
+        squared_weighted_squares, proxy_sum, traffic, traffic_proxy_sum)
+    FROM daily_cells WHERE run_date = :run_date
     UNION ALL
     SELECT CONCAT_WS('|', 'bucket', segment_name, segment_value, bucket, n, sum_weights)
     FROM latency_histogram WHERE run_date = :run_date

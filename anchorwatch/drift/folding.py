@@ -1,0 +1,44 @@
+"""Segments too small to be watched on their own are watched together, as `other`."""
+
+from dataclasses import fields
+
+import numpy as np
+
+from anchorwatch.drift.panel import Panel, Sums
+from anchorwatch.drift.streams import Bools, Floats
+
+
+def fold_small(panel: Panel, sums: Sums) -> tuple[Sums, Bools, Bools, Floats]:
+    """Add the cells of small streams to `other` of their segment, for the days given.
+
+    A stream is small when its mean day among those with data, today left out, has fewer rows than its
+    metric needs. Membership follows from these days alone, so a night comes out the same whenever it is
+    computed. A percentile cannot be added up, and is not folded.
+
+    Returns:
+        The sums; which streams are too small to be tested; which of those are part of another one; the rows of
+        a mean day.
+    """
+    least = np.array([kind.min_rows_a_day for kind in panel.kinds])
+    rows = _mean_rows(panel, sums)
+    foldable = np.array([kind.quantile is None for kind in panel.kinds], dtype=bool)
+    moves = (rows < least) & (rows > 0) & foldable
+    moved = moves[panel.cell_stream] & (panel.fold_into >= 0)
+    folded = np.zeros(len(panel.streams), bool)
+    folded[panel.cell_stream[moved]] = True
+    if moved.any():
+        sums = sums.copy()
+        for field in fields(sums):
+            array = getattr(sums, field.name)
+            np.add.at(array, panel.fold_into[moved], array[moved])
+    after = _mean_rows(panel, sums)
+    return sums, folded | (after < least), folded, np.where(folded, rows, after)
+
+
+def _mean_rows(panel: Panel, sums: Sums) -> Floats:
+    """Return the rows of a mean day with data before today; today's where there is none."""
+    rows = panel.per_stream(sums.rows)
+    earlier = rows[:, :-1]
+    n_days = (earlier > 0).sum(axis=1)
+    mean: Floats = np.where(n_days > 0, earlier.sum(axis=1) / np.maximum(n_days, 1), rows[:, -1])
+    return mean
