@@ -47,6 +47,11 @@ def config(tmp_path, judge_server):
         "cache prune",
         "batches list",
         "batches cancel",
+        "backtest",
+        "detect",
+        "power",
+        "findings ack",
+        "findings list",
         "sql",
         "report",
         "check",
@@ -64,7 +69,7 @@ def test_every_command_has_help(command):
 def test_load_run_report_and_sql(engine, tmp_path, config):
     rows = [json.dumps(request_row(n), default=str) for n in range(60)]
     (tmp_path / "log.jsonl").write_text("\n".join([*rows, "{broken"]))
-    assert call("init", ANCHORWATCH_CONFIG=config).stdout == "schema is at revision 0003\n"
+    assert call("init", ANCHORWATCH_CONFIG=config).stdout == "schema is at revision 0004\n"
     loaded = call("load", tmp_path / "log.jsonl", "--rejects", tmp_path / "r.jsonl")
     assert "loaded 60, repeated 0, rejected 1" in loaded.stdout
     again = json.loads(call("load", tmp_path / "log.jsonl", "--json").stdout)

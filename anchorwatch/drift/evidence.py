@@ -36,16 +36,19 @@ def normal_score(surprise: Floats, variance: Floats, degrees: Floats, skew: Floa
     return score
 
 
-def mean_ratios(z: Floats) -> Floats:
+def mean_ratios(z: Floats, shifts: Floats = SHIFTS) -> Floats:
     """Log likelihood ratios of today's standard score, streams x alternatives; positive z is the watched way.
 
     >>> mean_ratios(np.array([2.0])).round(3).tolist()
     [[0.875, 1.5, 1.875, 2.0, 1.5, 0.0]]
     """
-    return SHIFTS * z[:, None] - SHIFTS**2 / 2
+    ratios: Floats = shifts * z[:, None] - shifts**2 / 2
+    return ratios
 
 
-def rate_ratios(rate: Floats, expected: Floats, variance: Floats, sign: Floats) -> tuple[Floats, Floats]:
+def rate_ratios(
+    rate: Floats, expected: Floats, variance: Floats, sign: Floats, odds: Floats = ODDS
+) -> tuple[Floats, Floats]:
     """Return log likelihood ratios of a rate, exact for few events, and log weights of a change today.
 
     Both are streams x alternatives. A change that begins today counts for 1 - exp(-information of a day):
@@ -60,8 +63,8 @@ def rate_ratios(rate: Floats, expected: Floats, variance: Floats, sign: Floats) 
     """
     p0 = np.clip(expected, 1e-6, 1 - 1e-6)[:, None]
     trials = p0 * (1 - p0) / np.maximum(variance, 1e-300)[:, None]
-    odds = p0 / (1 - p0) * ODDS ** sign[:, None]
-    p1 = odds / (1 + odds)
+    changed = p0 / (1 - p0) * odds ** sign[:, None]
+    p1 = changed / (1 + changed)
     y = np.clip(rate, 0, 1)[:, None]
     event, other = np.log(p1 / p0), np.log((1 - p1) / (1 - p0))
     ratios: Floats = trials * (y * event + (1 - y) * other)
@@ -85,3 +88,9 @@ def log_evidence(log_r: Floats) -> Floats:
 
     found: Floats = special.logsumexp(log_r, axis=1) - np.log(log_r.shape[1])
     return found
+
+
+def cusum(level: Floats, increment: Floats) -> Floats:
+    """Add a day to a CUSUM (Page, 1954): it never falls below 0, so only the recent past counts."""
+    added: Floats = np.maximum(level + increment, 0)
+    return added

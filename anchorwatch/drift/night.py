@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from anchorwatch.drift.effect import LOOK_BACK_DAYS, estimate_effect
-from anchorwatch.drift.evidence import accumulate, log_evidence, mean_ratios, normal_score, rate_ratios
+from anchorwatch.drift.evidence import accumulate, cusum, log_evidence, mean_ratios, normal_score, rate_ratios
 from anchorwatch.drift.folding import fold_small
 from anchorwatch.drift.innovation import MEMORY_DAYS, innovation
 from anchorwatch.drift.noise import Noise, estimate_noise
@@ -278,7 +278,7 @@ def _recover(
     state.change = np.where(watched, np.round(run, 12), state.change)
     long_run = variance + noise.process * (1 + noise.persistence) / (1 - noise.persistence)
     ratio = (state.change**2 - 2 * np.nan_to_num(change) * state.change) / (2 * np.maximum(long_run, 1e-300))
-    added = np.maximum(state.recovery + np.minimum(ratio, BACK_TO_NORMAL / 3), 0)
+    added = cusum(state.recovery, np.minimum(ratio, BACK_TO_NORMAL / 3))
     state.recovery = np.where(watched, np.round(added, DECIMALS), state.recovery)
     recovered = watched & (state.recovery >= BACK_TO_NORMAL - 1e-6)
     state.close(recovered, today)
