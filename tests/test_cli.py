@@ -216,6 +216,6 @@ def test_the_report_shows_what_fires(engine, settings):
         day = DAY + timedelta(days=offset)
         run_day(engine, settings, load_rules(settings), Run("r", day, "backfill"), day)
     shown = call("report").stdout
-    assert "PAGE  quality-24h: quality" in shown
+    assert "PAGE  quality-page: quality" in shown
     assert "all=all: -50%" in shown
     assert f"new: model_version m-1-b first seen {DAY + timedelta(days=9)}" in shown

@@ -14,6 +14,8 @@ MIN_LONG_DAYS = 14
 MIN_DAYS = 7
 SMALLEST = 1e-6
 """Change factor that a value of 0 counts as on the log scale."""
+LARGEST_SKEW = 2.0
+"""Beyond it the normal score of a skewed mean is no good approximation any more."""
 
 LONG, COLD_START = 0, 1
 REASONS = ("long", "cold_start")
@@ -172,14 +174,17 @@ def residuals(panel: Panel, reference: Reference, sums: Sums) -> Residuals:
 
 def _skew(panel: Panel, reference: Reference, share: Floats, sums: Sums) -> Floats:
     """Return the skewness of the last day's weighted mean, each cell that of a beta with its mean and spread."""
-    mean = np.clip(np.nan_to_num(reference.mean, nan=0.5), 1e-6, 1 - 1e-6)
+    # What was always 0 or 1 is not certain to be: half an observation more than was seen.
+    seen = reference.rows[panel.cell_stream] * reference.share
+    mean = np.clip((seen * np.nan_to_num(reference.mean) + 0.5) / (seen + 1), 1e-6, 1 - 1e-6)
     spread = np.maximum(reference.dispersion, 1e-12)
     size = np.maximum(mean * (1 - mean) / spread - 1, 0)
     one = 2 * (1 - 2 * mean) * np.sqrt(size + 1) / ((size + 2) * np.sqrt(mean * (1 - mean)))
     n = np.maximum(sums.effective[:, -1], 1e-12)
     third = panel.per_stream(share[:, -1] ** 3 * one * spread**1.5 / n**2)
     second = panel.per_stream(share[:, -1] ** 2 * spread / n)
-    return np.divide(third, second**1.5, out=np.zeros_like(third), where=second > 0)
+    skew = np.divide(third, second**1.5, out=np.zeros_like(third), where=second > 0)
+    return np.clip(skew, -LARGEST_SKEW, LARGEST_SKEW)
 
 
 _OF_CELLS = frozenset({"share", "mean", "dispersion"})

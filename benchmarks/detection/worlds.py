@@ -111,7 +111,7 @@ def simulate(world: World, deployments: int, days: int, seed: int, drift: Drift 
 
 
 def _shares(world: World, rng: np.random.Generator, deployments: int, days: int) -> np.ndarray[Any, Any]:
-    wander = _ar1(rng, (deployments, days, len(SHARES)), 0.95) * 0.10
+    wander = ar1(rng, (deployments, days, len(SHARES)), 0.95) * 0.10
     weekend = rng.normal(0, 0.2, (deployments, 1, len(SHARES))) * (np.arange(days) % 7 >= 5)[None, :, None]
     log_shares = np.log(SHARES) + wander + weekend
     if world.mix_step is not None:
@@ -124,12 +124,12 @@ def _means(world: World, rng: np.random.Generator, deployments: int, days: int) 
     base = MEAN + rng.uniform(-0.06, 0.06, (deployments, 1, len(SHARES)))
     base[:, :, 5] -= 0.15 if world.mix_step is not None else 0.0
     weekday = rng.normal(0, world.weekday, (deployments, 7))[:, np.arange(days) % 7, None]
-    common = _ar1(rng, (deployments, days, 1), world.persistence) * world.common
-    own = _ar1(rng, (deployments, days, len(SHARES)), world.persistence) * world.own
+    common = ar1(rng, (deployments, days, 1), world.persistence) * world.common
+    own = ar1(rng, (deployments, days, len(SHARES)), world.persistence) * world.own
     return base * (1 + weekday + common + own)
 
 
-def _ar1(rng: np.random.Generator, shape: tuple[int, int, int], rho: float) -> np.ndarray[Any, Any]:
+def ar1(rng: np.random.Generator, shape: tuple[int, int, int], rho: float) -> np.ndarray[Any, Any]:
     """Stationary AR(1) along the second axis, variance 1."""
     noise = rng.standard_normal(shape)
     noise[:, 1:] *= np.sqrt(1 - rho**2)
