@@ -202,6 +202,21 @@ def test_a_change_that_shows_in_several_segments_is_one_finding_that_names_where
     assert top["share_of_traffic"] == pytest.approx(300 / 1300, abs=0.01)
 
 
+def test_a_second_change_elsewhere_is_a_finding_of_its_own():
+    """One model got worse on day 80, everything on day 86: nobody may take the one for the other."""
+    r = rng(24)
+    worse = scores(r, 80, n=200) + scores(r, 6, 0.5, 200) + scores(r, 2, 0.3, 200)
+    others = scores(r, 86, n=800) + scores(r, 2, 0.5, 800)
+    whole = [(1000, (w[1] * 200 + o[1] * 800) / 1000, 0.25 / 31.6) for w, o in zip(worse, others, strict=True)]
+    streams = {ALL: whole, ("model", "a"): worse, ("model", "b"): others}
+    found = run(panel_of(streams, RULES), RULES)
+    heard = news(found)
+    assert {day for day, _, segment in heard if segment == "a"} >= {80}
+    assert (86, "page", "all") in heard
+    (b,) = [f for f in found if f.stream.segment_value == "b" and day_of(f) == 86]
+    assert (b.status, b.part_of_name) == ("firing", "all")
+
+
 def test_two_values_of_one_segment_are_two_findings():
     r = rng(14)
     streams = {
@@ -225,8 +240,9 @@ def test_small_segments_are_watched_together_as_other_and_say_so():
 def test_a_segment_that_is_the_whole_traffic_is_not_watched_twice():
     r = rng(16)
     days = scores(r, 60)
-    found = run(panel_of({ALL: days, ("model", "only"): days}, RULES), RULES)
-    assert {f.stream.segment_name for f in found} == {"all"}
+    as_large = scores(r, 60)
+    found = run(panel_of({ALL: days, ("model", "only"): days, ("app", "as-large"): as_large}, RULES), RULES)
+    assert {f.stream.segment_name for f in found} == {"all", "app"}
 
 
 def test_traffic_that_moves_between_query_types_is_mix_and_no_alarm():

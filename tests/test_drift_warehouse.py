@@ -232,6 +232,18 @@ def test_detect_runs_on_a_file_without_any_database(tmp_path):
     assert as_json["alerts"][0]["first_day"] == day(80).isoformat()
 
 
+def test_hostile_segment_names_pass_through_a_file_unharmed(tmp_path):
+    names = ["[/red]", "[bold]x", "a,b", 'quo"te', "line\nbreak", "=1+1", "'; DROP TABLE x; --", "\U0001f6a2"]
+    r = np.random.default_rng(3)
+    streams = {("model", name): scores(r, 60, n=200) + scores(r, 3, 0.5, n=200) for name in names}
+    write_daily(tmp_path / "daily.csv", streams)
+    done = cli("detect", "--input", tmp_path / "daily.csv", "--output", tmp_path / "findings.csv")
+    assert done.returncode == 0, done.stderr
+    with (tmp_path / "findings.csv").open(newline="") as file:
+        assert {row["segment_value"] for row in csv.DictReader(file) if row["status"] == "firing"} == set(names)
+    assert "[/red]" in done.stdout
+
+
 def test_detect_without_standard_errors_learns_them_from_the_days(tmp_path):
     write_daily(tmp_path / "daily.csv", world(), columns=("n", "value"))
     done = cli("detect", "--input", tmp_path / "daily.csv", "--output", tmp_path / "findings.csv", "--json")

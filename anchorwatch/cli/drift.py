@@ -75,7 +75,7 @@ def backtest(
 
 
 def _print_found(out: Console, found: "Backtest") -> None:
-    out.print(_alert_table(found.alerts + found.quiet_news))
+    out.print(_alert_table(found.alerts + found.quiet_news), markup=False)
     out.print(
         f"{found.first} to {found.last}: {found.nights} nights, {len(found.alerts)} alerts "
         f"({found.alerts_per_week:.2f} a week), {len(found.quiet_news)} for dashboards alone"
@@ -107,7 +107,7 @@ def _alert_table(findings: "list[Finding]") -> Table:
 def detect(
     source: Annotated[str, typer.Option("--input", help="CSV of daily estimates; see docs/drift.md for its columns.")],
     output: Annotated[str, typer.Option("--output", help="CSV to write: a row for every stream and day.")],
-    rules: RULES = None,
+    rules: Annotated[str | None, typer.Option("--rules", help="Rule file; the shipped one without it.")] = None,
     as_json: JSON = False,
 ) -> None:
     """Run the drift core on a file, without a database."""
@@ -146,7 +146,7 @@ def power(
         table.add_column(name, justify="right" if name == "rows/day" else "left")
     for row in found.rows:
         table.add_row(row.metric, row.segment, f"{row.rows_a_day:.0f}", *row.cells(), row.note or "")
-    out.print(table)
+    out.print(table, markup=False)
     out.print(
         f"{found.day}: median / 90th percentile of nights until a sudden change of that size the watched way is found, "
         "simulated with each stream's own noise; -: not within 30 nights; below: smaller than the rule's change",
@@ -196,5 +196,5 @@ def list_open(as_json: JSON = False) -> None:
         segment = f"{row['segment_name']}={row['segment_value']}"
         table.add_row(row["severity"], row["rule_id"], row["metric"], segment, row["direction"], change,
                       str(row["first_day"]), str(row["firing_since"]))  # fmt: skip
-    console().print(table)
+    console().print(table, markup=False)
     typer.echo(f"{len(rows)} findings are open", err=True)

@@ -46,6 +46,8 @@ def _describe(panel: Panel, state: State, night: Night, rules: dict[int, Rule], 
         _measure(night, finding, stream, today)
     if status == FIRING:
         finding.first_day, finding.firing_since = panel.day(night.first[stream]), panel.day(state.since[stream])
+        if state.worse_since[stream] != NEVER:
+            finding.worse_since = panel.day(state.worse_since[stream])
         finding.mix_effect, finding.within_effect = map(_rounded, mix_and_within(panel, night, stream))
         if finding.is_news:
             finding.explained_by = explaining_segments(panel, night, stream)

@@ -33,6 +33,7 @@ class Finding:
     tested_days: int | None = None
     first_day: date | None = None
     firing_since: date | None = None
+    worse_since: date | None = None
     mix_effect: float | None = None
     within_effect: float | None = None
     explained_by: list[dict[str, Any]] = field(default_factory=list)

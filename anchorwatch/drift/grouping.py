@@ -5,6 +5,7 @@ from collections import defaultdict
 from anchorwatch.drift.findings import Finding
 from anchorwatch.drift.state import SEVERITIES
 
+SAME_DAYS = 1
 Lead = tuple[str, str]
 """Segment name and value."""
 
@@ -12,9 +13,10 @@ Lead = tuple[str, str]
 def group_findings(findings: list[Finding], leads: dict[tuple[str, ...], Lead]) -> None:
     """Name each open finding's lead, in place, and decide which of them are news.
 
-    A finding that opens joins the finding of the same metric, direction and epoch that is already open, if
-    their segments can overlap; else the one with most evidence tonight leads, all traffic before segments.
-    Two values of one segment do not overlap. A part is news only if it is more severe than its lead ever was.
+    A finding that opens joins an open one of the same metric, direction and epoch if their segments can share
+    requests (two values of one segment cannot) and if it began on the same day, as far as that can be told;
+    else it stands for itself. Of those that open together the one with most evidence leads, all traffic
+    before segments. A part is news only if it is more severe than its lead.
 
     Args:
         leads: Last night's lead per stream that is open; brought up to tonight.
@@ -45,7 +47,9 @@ def _group(group: list[Finding], known: dict[tuple[str, ...], Lead]) -> None:
         else:
             waiting.append(finding)
     for finding in sorted(waiting, key=_rank):
-        lead_finding = next((one for one in current if _overlap(one, finding)), None)
+        lead_finding = min(
+            (one for one in current if _same_change(one, finding)), key=lambda one: _apart(one, finding), default=None
+        )
         if lead_finding is None:
             current.append(finding)
         else:
@@ -79,8 +83,26 @@ def _rank(finding: Finding) -> tuple[bool, float, Lead]:
     return not finding.stream.is_whole, -strength, _segment(finding)
 
 
-def _overlap(one: Finding, other: Finding) -> bool:
-    return one.stream.segment_name != other.stream.segment_name
+def _same_change(one: Finding, other: Finding) -> bool:
+    shared = one.stream.segment_name != other.stream.segment_name
+    return shared and _apart(one, other) <= max(SAME_DAYS, _lag(one), _lag(other))
+
+
+def _apart(one: Finding, other: Finding) -> int:
+    """Return the days between the first days of an open finding and of one that opens.
+
+    An open one that became much worse began then too; but what began in all traffic is not part of a segment
+    that became worse with it.
+    """
+    began = [one.first_day, *([] if other.stream.is_whole else [one.worse_since])]
+    return min((abs((a - other.first_day).days) for a in began if a and other.first_day), default=0)
+
+
+def _lag(finding: Finding) -> int:
+    """Return the days it took to find: what was found late began on a day that is known less well."""
+    if finding.first_day is None or finding.firing_since is None:
+        return 0
+    return (finding.firing_since - finding.first_day).days
 
 
 def _severity(finding: Finding) -> int:

@@ -295,7 +295,7 @@ def _open(state: State, holds: Bools, change: Floats, first: Ints, today: int, a
     state.first_day = np.where(opens, first, state.first_day)
     rounded = np.round(np.nan_to_num(change), 12)
     state.change = np.where(opens, rounded, state.change)
-    state.told = np.where(opens | worse, rounded, state.told)
+    state.told = np.where(opens, rounded, state.told)
     state.muted_until = np.where(opens, today + MUTE_DAYS - 1, state.muted_until)
     state.firing = state.firing | opens
     return opens | worse
@@ -307,6 +307,7 @@ def _worsen(state: State, change: Floats, variance: Floats, noise: Noise, sign: 
     size = np.nan_to_num(excess.change) * sign
     worse = state.firing & (state.since < today) & (size >= np.abs(state.told)) & (size >= BEYOND_DOUBT * excess.error)
     state.told = np.where(worse, np.round(state.told + np.nan_to_num(excess.change), 12), state.told)
+    state.worse_since = np.where(worse, excess.first + start, state.worse_since)
     return np.where(worse, excess.first + start, NEVER)
 
 

@@ -28,6 +28,7 @@ class State:
         since: Day the alarm opened.
         first_day: Estimated first day of its change.
         change: Its mean change since then, on the stream's scale.
+        worse_since: First day of its last worsening, if it became much worse.
         told: The change that people were told of last, on the stream's scale.
         recovery: Evidence (log) that the stream is back, while firing.
         muted_until: Last day on which no new alarm opens.
@@ -43,6 +44,7 @@ class State:
     severity: Ints
     since: Ints
     first_day: Ints
+    worse_since: Ints
     change: Floats
     told: Floats
     recovery: Floats
@@ -60,7 +62,7 @@ class State:
         self.log_r[which] = NOTHING
         self.firing[which] = self.frozen[which] = False
         self.severity[which] = QUIET
-        self.since[which] = self.first_day[which] = NEVER
+        self.since[which] = self.first_day[which] = self.worse_since[which] = NEVER
         self.change[which] = self.told[which] = self.recovery[which] = 0.0
 
     def accept_as_normal(self, which: Bools) -> None:
@@ -86,6 +88,7 @@ def fresh_state(panel: Panel) -> State:
         severity=np.full(streams, QUIET, dtype=np.int64),
         since=days(),
         first_day=days(),
+        worse_since=days(),
         change=floats(streams),
         told=floats(streams),
         recovery=floats(streams),

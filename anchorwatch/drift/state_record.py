@@ -11,7 +11,7 @@ from anchorwatch.drift.state import NEVER, QUIET, SEVERITIES, State
 
 _NOISE = ("weekday_variance", "process", "persistence", "slope", "gain", "level_variance", "degrees")
 _ALARM = ("change", "told", "recovery")
-_DAYS = ("since", "first_day", "muted_until", "normal_from")
+_DAYS = ("since", "first_day", "worse_since", "muted_until", "normal_from")
 
 
 def dump_stream(panel: Panel, state: State, stream: int, today: int) -> dict[str, Any]:

@@ -97,6 +97,7 @@ def problems(settings: Settings) -> list[str]:
             return [f"error: tables are missing ({', '.join(missing)}); run `anchorwatch init`"]
         create_source_views(connection, settings)
         found += _policy_problems(connection, settings)
+        found += _cell_problems(connection)
     if settings.judge.enabled:
         try:
             judge_endpoint(settings.judge)
@@ -104,6 +105,17 @@ def problems(settings: Settings) -> list[str]:
             found.append(f"warning: {error}")
         found += _price_problems(settings)
     return found
+
+
+def _cell_problems(connection: sa.Connection) -> list[str]:
+    """Look for stored days of a version that kept no sums by query type: the detector cannot see them."""
+    row = connection.execute(query("report", "days_without_cells")).one()
+    if not row.n:
+        return []
+    return [
+        f"warning: {row.n} of the last 70 days were stored by an older version, and the detector cannot see them; "
+        f"`anchorwatch run --from {row.first} --to {row.last}` fills them in, with judge answers from the cache"
+    ]
 
 
 def _price_problems(settings: Settings) -> list[str]:

@@ -1,0 +1,11 @@
+-- query     newest days that have metrics and no sums by query type
+-- grain     one row
+-- reads     day_partitions, daily_cells
+WITH newest AS (
+    SELECT p.run_date
+    FROM day_partitions AS p
+    WHERE p.status = 'ok' AND p.run_date > (SELECT MAX(run_date) FROM day_partitions) - 70
+)
+SELECT COUNT(*) AS n, MIN(run_date) AS first, MAX(run_date) AS last
+FROM newest AS n
+WHERE NOT EXISTS (SELECT 1 FROM daily_cells AS c WHERE c.run_date = n.run_date)
