@@ -8,7 +8,6 @@ from drift_panels import ALL, PAGE, START, TICKET, book, day_of, news, panel_of,
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from anchorwatch.drift.budget import OVERSHOOT, make_thresholds
 from anchorwatch.drift.replay import Ack, fresh_memory
 from anchorwatch.drift.state_record import dump_stream, load_stream
 from anchorwatch.drift.streams import Stream
@@ -171,109 +170,6 @@ def test_different_epochs_are_never_compared():
     assert news(found) == [(60, "page", "all")]
 
 
-def segments(r, shares, days, change_from=None, worse="s0", factor=0.87):
-    """Streams by segment and the whole as their weighted mean."""
-    made = {}
-    for name, n in shares.items():
-        mean_after = 0.8 * factor if name == worse else 0.8
-        days_after = days - change_from if change_from else 0
-        made["model", name] = scores(r, days - days_after, n=n) + scores(r, days_after, mean_after, n)
-    total = sum(shares.values())
-    whole = []
-    for at in range(days):
-        value = sum(made["model", name][at][1] * n for name, n in shares.items()) / total
-        whole.append((total, value, 0.25 / np.sqrt(total)))
-    return {ALL: whole, **made}
-
-
-def test_a_change_that_shows_in_several_segments_is_one_finding_that_names_where_it_is():
-    streams = segments(rng(13), {"s0": 300, "s1": 500, "s2": 500}, 86, change_from=80)
-    streams["app", "web"] = [(n // 2, v, se * 1.41) for n, v, se in streams[ALL]]  # half of all, in another cut
-    found = run(panel_of(streams, book(TICKET)), book(TICKET))
-    assert [(day, segment) for day, _, segment in news(found)] == [(80, "all")]
-    last = {f.stream[1:3]: f for f in found if day_of(f) == 85}
-    assert last["model", "s0"].status == "firing"
-    assert (last["model", "s0"].part_of_name, last["model", "s0"].part_of_value) == ALL
-    assert last["model", "s1"].status != "firing"
-    (lead,) = [f for f in found if f.is_news]
-    top = lead.explained_by[0]
-    assert (top["segment_name"], top["segment_value"]) == ("model", "s0")
-    assert top["share_of_change"] == pytest.approx(1.0, abs=0.35)
-    assert top["share_of_traffic"] == pytest.approx(300 / 1300, abs=0.01)
-
-
-def test_a_second_change_elsewhere_is_a_finding_of_its_own():
-    """One model got worse on day 80, everything on day 86: nobody may take the one for the other."""
-    r = rng(24)
-    worse = scores(r, 80, n=200) + scores(r, 6, 0.5, 200) + scores(r, 2, 0.3, 200)
-    others = scores(r, 86, n=800) + scores(r, 2, 0.5, 800)
-    whole = [(1000, (w[1] * 200 + o[1] * 800) / 1000, 0.25 / 31.6) for w, o in zip(worse, others, strict=True)]
-    streams = {ALL: whole, ("model", "a"): worse, ("model", "b"): others}
-    found = run(panel_of(streams, RULES), RULES)
-    heard = news(found)
-    assert {day for day, _, segment in heard if segment == "a"} >= {80}
-    assert (86, "page", "all") in heard
-    (b,) = [f for f in found if f.stream.segment_value == "b" and day_of(f) == 86]
-    assert (b.status, b.part_of_name) == ("firing", "all")
-
-
-def test_two_values_of_one_segment_are_two_findings():
-    r = rng(14)
-    streams = {
-        ("model", "a"): scores(r, 80, n=200) + scores(r, 3, 0.5, 200),
-        ("model", "b"): scores(r, 80, n=200) + scores(r, 3, 0.5, 200),
-        ("model", "c"): scores(r, 83, n=200),
-    }
-    assert sorted(segment for _, _, segment in news(run(panel_of(streams, RULES), RULES))) == ["a", "b"]
-
-
-def test_small_segments_are_watched_together_as_other_and_say_so():
-    r = rng(15)
-    tiny = {("model", f"t{k}"): scores(r, 80, n=4) + scores(r, 8, 0.3, 4) for k in range(6)}
-    streams = {ALL: scores(r, 88, n=2000), ("model", "big"): scores(r, 88, n=1900), **tiny}
-    found = run(panel_of(streams, RULES), RULES)
-    assert [segment for _, _, segment in news(found)] == ["other"]
-    reasons = {f.reason for f in found if f.stream.segment_value == "t0"}
-    assert reasons == {"4 rows a day: watched as part of model = other"}
-
-
-def test_a_segment_that_is_the_whole_traffic_is_not_watched_twice():
-    r = rng(16)
-    days = scores(r, 60)
-    as_large = scores(r, 60)
-    found = run(panel_of({ALL: days, ("model", "only"): days, ("app", "as-large"): as_large}, RULES), RULES)
-    assert {f.stream.segment_name for f in found} == {"all", "app"}
-
-
-def test_traffic_that_moves_between_query_types_is_mix_and_no_alarm():
-    r = rng(17)
-
-    def cell(mean, before, after):
-        return scores(r, 80, mean, before) + scores(r, 20, mean, after)
-
-    cells = {ALL: {"easy": cell(0.9, 400, 100), "hard": cell(0.6, 100, 400)}}
-    quiet = book(per_quarter=0.05)
-    found = run(panel_of({}, quiet, cells=cells), quiet)
-    assert news(found) == []
-    assert abs(found[-1].change) < 0.05
-
-
-def test_a_drop_beside_moved_traffic_is_split_into_mix_and_within():
-    r = rng(18)
-
-    def cell(mean, before, after, factor):
-        return scores(r, 80, mean, before) + scores(r, 5, mean * factor, after)
-
-    cells = {ALL: {"easy": cell(0.9, 400, 200, 0.8), "hard": cell(0.6, 100, 300, 0.8)}}
-    (first, *_) = [f for f in run(panel_of({}, RULES, cells=cells), RULES) if f.is_news]
-    assert first.change == pytest.approx(-0.2, abs=0.04)
-    plain = (200 * 0.72 + 300 * 0.48) / 500 / 0.84 - 1
-    assert first.mix_effect + first.within_effect == pytest.approx(plain, abs=0.03)
-    # Kitagawa: shares fall by .4 at mid levels .81 and .54; levels fall by a fifth at mid shares .6 and .4.
-    assert first.mix_effect == pytest.approx(-0.4 * (0.81 - 0.54) / 0.84, abs=0.02)
-    assert first.within_effect == pytest.approx(-(0.18 * 0.6 + 0.12 * 0.4) / 0.84, abs=0.02)
-
-
 def test_weekdays_are_learned_and_are_no_drift():
     r = rng(19)
     season = [0.0, 0.02, 0.0, 0.01, 0.0, -0.05, -0.06]
@@ -335,45 +231,6 @@ def test_a_proxy_takes_the_luck_of_the_draw_out():
     assert np.std([f.change for f in helped[75:]]) < 0.3 * np.std([f.change for f in plain[75:]])
 
 
-class TestBudget:
-    def levels(self, rules, streams, metric="quality"):
-        panel = panel_of(streams, rules, metric)
-        testable = np.array([stream.segment_value != "other" for stream in panel.streams])
-        return panel, make_thresholds(rules, panel)(testable), testable
-
-    def test_the_parts_of_a_family_add_up_to_its_budget(self):
-        """False alarms a day: the sum of 1 / threshold over streams, for the overshoot that is allowed for."""
-        streams = {ALL: [(500, 0.8, 0.01)], **{("model", f"m{k}"): [(90, 0.8, 0.03)] for k in range(7)}}
-        rules = book(TICKET, PAGE, rule(id="x", metric="error_rate", change=0.5, family="errors"))
-        _, levels, testable = self.levels(rules, streams)
-        per_day = np.exp(-levels.log_threshold[testable]).sum(axis=0) * OVERSHOOT
-        families = 2
-        assert per_day[1] == pytest.approx(1 / (365.25 / 4 * families))
-        assert per_day[2] == pytest.approx(per_day[1] / 4)
-
-    def test_more_segments_ask_for_more_evidence_in_each_and_not_in_all_traffic(self):
-        few, many = (
-            self.levels(RULES, {ALL: [(500, 0.8, 0.01)], **{("model", f"m{k}"): [(9, 0.8, 0.1)] for k in range(n)}})
-            for n in (2, 20)
-        )
-        whole = next(i for i, stream in enumerate(few[0].streams) if stream.is_whole)
-        part = next(i for i, stream in enumerate(few[0].streams) if stream.segment_value == "m0")
-        assert many[1].log_threshold[whole, 1] == pytest.approx(few[1].log_threshold[whole, 1])
-        assert many[1].log_threshold[part, 1] - few[1].log_threshold[part, 1] == pytest.approx(np.log(10))
-
-    def test_a_quieter_budget_asks_for_more_everywhere(self):
-        streams = {ALL: [(500, 0.8, 0.01)]}
-        loud, quiet = (self.levels(book(per_quarter=n), streams)[1].log_threshold[0, 1] for n in (4.0, 0.5))
-        assert quiet - loud == pytest.approx(np.log(8))
-
-    def test_dashboards_take_nothing_from_the_others(self):
-        with_dashboard = book(TICKET, rule(id="d", direction="rise", severity="dashboard"))
-        streams = {ALL: [(500, 0.8, 0.01)]}
-        alone, beside = self.levels(book(TICKET), streams), self.levels(with_dashboard, streams)
-        at = next(i for i, stream in enumerate(beside[0].streams) if stream.direction == "fall")
-        assert beside[1].log_threshold[at, 1] == pytest.approx(alone[1].log_threshold[0, 1])
-
-
 def noisy_world(seed, days):
     r = rng(seed)
     made = {("model", f"m{k}"): scores(r, days, n=60, day_sd=0.008) for k in range(4)}
@@ -415,39 +272,6 @@ def test_a_night_resumed_from_its_stored_state_equals_one_that_goes_on(stop, see
     resumed.leads = dict(memory.leads)
     later = run(resumed_panel, RULES, first=stop, memory=resumed)
     assert later == [finding for finding in whole if day_of(finding) >= stop]
-
-
-class TestThresholdRules:
-    PLAIN = rule(id="plain", kind="threshold", change=-0.10, window_days=1)
-
-    def test_they_fire_on_the_change_alone_and_recover_after_quiet_days(self):
-        days = [(100, 0.8, 0.02)] * 30 + [(100, 0.7, 0.02)] + [(100, 0.8, 0.02)] * 10
-        rules = book(self.PLAIN)
-        found = [f for f in run(panel_of({ALL: days}, rules), rules) if f.kind == "threshold"]
-        assert [f.status for f in found][29:39] == ["ok", *["firing"] * 7, "recovered", "ok"]
-        assert news(found) == [(30, "plain", "all")]
-        assert found[30].change == pytest.approx(-0.125)
-        assert found[30].evidence is None
-
-    def test_a_week_is_compared_with_the_week_before(self):
-        rules = book(rule(id="w", kind="threshold", metric="cost_per_request", change=0.1, against="week_before"))
-        days = [(100, 0.01, 0.0)] * 20 + [(100, 0.02, 0.0)] * 20
-        found = run(panel_of({ALL: days}, rules, "cost_per_request"), rules)
-        held = [day_of(f) for f in found if f.status == "firing"]
-        assert news(found) == [(20, "w", "all")]
-        assert held[-1] < 39  # both weeks are dear by then
-
-    def test_an_absolute_limit_needs_no_history_but_certainty(self):
-        rules = book(rule(id="limit", kind="absolute", metric="error_rate", above=0.3))
-        days = [(200, 0.31, 0.033), (200, 0.45, 0.035)]
-        found = run(panel_of({ALL: days}, rules, "error_rate"), rules)
-        assert [f.status for f in found] == ["ok", "firing"]
-        assert news(found) == [(1, "limit", "all")]
-
-    def test_too_few_rows_are_not_enough(self):
-        found = run(panel_of({ALL: [(100, 0.8, 0.02)] * 20 + [(20, 0.1, 0.05)]}, book(self.PLAIN)), book(self.PLAIN))
-        assert found[-1].status == "not_enough_data"
-        assert "20 rows under test, 30 needed" in found[-1].reason
 
 
 def test_false_alarms_stay_within_the_budget_on_simulated_noise():

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from anchorwatch.drift.night import Levels, Thresholds
+from anchorwatch.drift.outcome import Levels, Thresholds
 from anchorwatch.drift.panel import Panel
 from anchorwatch.drift.state import SEVERITIES, SLACK
 from anchorwatch.drift.streams import Bools, Floats, Ints, Stream

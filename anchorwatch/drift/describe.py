@@ -4,7 +4,7 @@ import numpy as np
 
 from anchorwatch.drift.explain import explaining_segments, mix_and_within
 from anchorwatch.drift.findings import Finding
-from anchorwatch.drift.night import FIRING, NO_DATA, NOT_ENOUGH_DATA, RECOVERED, STATUSES, WARNING, Night
+from anchorwatch.drift.outcome import FIRING, NO_DATA, NOT_ENOUGH_DATA, RECOVERED, STATUSES, WARNING, Night
 from anchorwatch.drift.panel import Panel
 from anchorwatch.drift.reference import MIN_DAYS
 from anchorwatch.drift.state import NEVER, SEVERITIES, State

@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from anchorwatch.drift.night import Night
+from anchorwatch.drift.outcome import Night
 from anchorwatch.drift.panel import Panel
 
 NAMED = 3

@@ -1,6 +1,6 @@
 """Segments too small to be watched on their own are watched together, as `other`."""
 
-from dataclasses import fields
+from dataclasses import dataclass, fields
 
 import numpy as np
 
@@ -8,16 +8,29 @@ from anchorwatch.drift.panel import Panel, Sums
 from anchorwatch.drift.streams import Bools, Floats
 
 
-def fold_small(panel: Panel, sums: Sums) -> tuple[Sums, Bools, Bools, Floats]:
+@dataclass(frozen=True, slots=True)
+class Folded:
+    """One entry a stream.
+
+    Attributes:
+        sums: Of all cells and days, small streams added to `other`.
+        is_small: Too few rows a day to be tested.
+        is_folded: Which of those are part of `other`.
+        mean_rows: Scored rows on a mean day with data.
+    """
+
+    sums: Sums
+    is_small: Bools
+    is_folded: Bools
+    mean_rows: Floats
+
+
+def fold_small(panel: Panel, sums: Sums) -> Folded:
     """Add the cells of small streams to `other` of their segment, for the days given.
 
     A stream is small when its mean day among those with data, today left out, has fewer rows than its
     metric needs. Membership follows from these days alone, so a night comes out the same whenever it is
     computed. A percentile cannot be added up, and is not folded.
-
-    Returns:
-        The sums; which streams are too small to be tested; which of those are part of another one; the rows of
-        a mean day.
     """
     least = np.array([kind.min_rows_a_day for kind in panel.kinds])
     rows = _mean_rows(panel, sums)
@@ -32,7 +45,7 @@ def fold_small(panel: Panel, sums: Sums) -> tuple[Sums, Bools, Bools, Floats]:
             array = getattr(sums, field.name)
             np.add.at(array, panel.fold_into[moved], array[moved])
     after = _mean_rows(panel, sums)
-    return sums, folded | (after < least), folded, np.where(folded, rows, after)
+    return Folded(sums, folded | (after < least), folded, np.where(folded, rows, after))
 
 
 def _mean_rows(panel: Panel, sums: Sums) -> Floats:

@@ -11,7 +11,8 @@ from anchorwatch.drift.budget import make_thresholds, rules_of
 from anchorwatch.drift.describe import describe_night
 from anchorwatch.drift.findings import Finding
 from anchorwatch.drift.grouping import Lead, group_findings
-from anchorwatch.drift.night import Night, run_night
+from anchorwatch.drift.night import run_night
+from anchorwatch.drift.outcome import Night
 from anchorwatch.drift.panel import Panel
 from anchorwatch.drift.state import State, fresh_state
 from anchorwatch.drift.streams import Stream

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from anchorwatch.drift.arrange import SUMS, arrange
 from anchorwatch.drift.findings import Finding
-from anchorwatch.drift.night import Night
+from anchorwatch.drift.outcome import Night
 from anchorwatch.drift.panel import Panel
 from anchorwatch.drift.reference import LONG_FROM, REASONS
 from anchorwatch.drift.replay import Ack, Memory, fresh_memory

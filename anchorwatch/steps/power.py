@@ -12,7 +12,7 @@ from anchorwatch.steps.derive import metric_kinds
 from anchorwatch.warehouse import connect
 
 if TYPE_CHECKING:
-    from anchorwatch.drift.night import Night
+    from anchorwatch.drift.outcome import Night
     from anchorwatch.drift.panel import Panel
 
 CHANGES = (0.02, 0.05, 0.10, 0.20, 0.50)

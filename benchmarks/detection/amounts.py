@@ -174,12 +174,12 @@ def _delays(days: Array) -> str:
 
 
 def _ramps(deployments: int) -> None:
-    as_shipped = night_module._freeze
+    as_shipped = night_module.freeze
     for title, part in (
         ("only while an alarm is open (shipped)", None),
         ("from the square root of the threshold on", 0.5),
     ):
-        night_module._freeze = as_shipped if part is None else _freezing(as_shipped, part)
+        night_module.freeze = as_shipped if part is None else _freezing(as_shipped, part)
         quiet_scores = simulate(BASE, deployments, YEAR_FROM + YEAR_DAYS, 3)
         from ours import panel_of
 
@@ -191,15 +191,15 @@ def _ramps(deployments: int) -> None:
             panel = panel_of(simulate(BASE, deployments, CHANGE_DAY + AFTER + 20, 5, made), MetricKind())
             cells.append(_delays(alarms(panel, shipped(panel, BUDGET, 0.03), 8).any(axis=2)))
         print(f"| {title} | {false:.2f} | " + " | ".join(cells) + " |", flush=True)
-    night_module._freeze = as_shipped
+    night_module.freeze = as_shipped
 
 
 def _freezing(freeze: Any, part: float) -> Any:
     """Freeze also where the evidence (log) has reached a part of what is needed."""
     from anchorwatch.drift.evidence import log_evidence
 
-    def freeze_growing(panel: Panel, state: Any, reference: Any, noise: Any, hold: Any) -> None:
+    def freeze_growing(panel: Panel, state: Any, reference: Any, noise: Any, hold: Any, today: int) -> None:
         least = np.log(BUDGET / np.where([s.is_whole for s in panel.streams], 0.25, 0.75 / SEGMENTS))
-        freeze(panel, state, reference, noise, hold | (log_evidence(state.log_r) >= part * least))
+        freeze(panel, state, reference, noise, hold | (log_evidence(state.log_r) >= part * least), today)
 
     return freeze_growing

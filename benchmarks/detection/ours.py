@@ -5,7 +5,8 @@ from typing import Any
 import numpy as np
 from worlds import LEVELS, SHARES, START, Scores
 
-from anchorwatch.drift.night import Levels, Thresholds, run_night
+from anchorwatch.drift.night import run_night
+from anchorwatch.drift.outcome import Levels, Thresholds
 from anchorwatch.drift.panel import Panel, Sums
 from anchorwatch.drift.state import fresh_state
 from anchorwatch.drift.streams import MetricKind, Stream

@@ -30,6 +30,9 @@ from anchorwatch.drift.budget import OVERSHOOT, PAGE_FACTOR
 from anchorwatch.drift.streams import MetricKind
 
 HERE = Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE.parent))
+from environments import environment  # noqa: E402
+
 WARM_UP, YEAR = 70, 365
 BUDGET_DAYS = 365.0
 CHANGE_DAY, AFTER = 100, 30
@@ -176,7 +179,7 @@ def _run_peer(
     name: str, peer: dict[str, Any], path: Path, options: argparse.Namespace
 ) -> dict[str, np.ndarray[Any, Any]]:
     """Return, by method, how alarming each stream is on each day: (deployments, days, streams), larger is worse."""
-    python, output = _environment(name, peer["packages"], options.envs), path.with_suffix(f".{name}.npz")
+    python, output = environment(name, peer["packages"], options.envs), path.with_suffix(f".{name}.npz")
     started = time.monotonic()
     # No peer may phone home.
     quiet = {**os.environ, "NML_DISABLE_USAGE_LOGGING": "1", "DO_NOT_TRACK": "1"}
@@ -185,15 +188,6 @@ def _run_peer(
     print(f"{name} / {path.name}: {time.monotonic() - started:.0f} s", file=sys.stderr, flush=True)
     with np.load(output) as found:
         return {method: found[method] for method in found.files}
-
-
-def _environment(name: str, packages: list[str], envs: Path) -> str:
-    python = envs / name / "bin" / "python"
-    if not python.exists():
-        print(f"installing {name} ...", file=sys.stderr, flush=True)
-        subprocess.run([sys.executable, "-m", "venv", str(envs / name)], check=True)
-        subprocess.run([str(python), "-m", "pip", "install", "-qq", *packages], check=True)
-    return str(python)
 
 
 def _rows_of(

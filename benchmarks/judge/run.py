@@ -27,6 +27,9 @@ from typing import Any
 import yaml
 
 HERE = Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE.parent))
+from environments import environment  # noqa: E402
+
 PORT = 9917
 FAULTS = {"429": 0.05, "500": 0.02, "malformed": 0.01}
 COLUMNS = (
@@ -111,20 +114,10 @@ def _table(
         flush=True,
     )
     for name in names:
-        python = sys.executable if name == "ours" else _environment(name, peers[name]["packages"], options.envs)
+        python = sys.executable if name == "ours" else environment(name, peers[name]["packages"], options.envs)
         script = HERE / "ours.py" if name == "ours" else HERE / "peers" / f"{name}_peer.py"
         _control(faults)
         print(_line(name, [python, str(script), str(source), str(options.concurrency)], count, options), flush=True)
-
-
-def _environment(name: str, packages: list[str], envs: Path) -> str:
-    """Return the interpreter of a peer's environment, made on first use."""
-    python = envs / name / "bin" / "python"
-    if not python.exists():
-        print(f"installing {name} ...", file=sys.stderr, flush=True)
-        subprocess.run([sys.executable, "-m", "venv", str(envs / name)], check=True)
-        subprocess.run([str(python), "-m", "pip", "install", "-qq", *packages], check=True)
-    return str(python)
 
 
 def _line(name: str, command: list[str], count: int, options: argparse.Namespace) -> str:
