@@ -53,6 +53,7 @@ def store(engine, first, streams, cell="faq"):
 
 
 def world(days=100, drop_from=80, seed=1):
+    """All traffic and two models, one of which gets worse."""
     r = np.random.default_rng(seed)
     hard = scores(r, drop_from, n=100) + scores(r, days - drop_from, 0.5, n=100)
     easy = scores(r, days, n=400)
@@ -67,6 +68,19 @@ def stored(engine):
     return engine
 
 
+@pytest.fixture
+def with_a_gap(stored):
+    """An app that gets worse on day 70, is gone from day 74 on, and comes back on day 95."""
+    r = np.random.default_rng(9)
+    app = scores(r, 70, n=200) + scores(r, 4, 0.5, n=200) + [(0, 0.0, 0.0)] * 21 + scores(r, 5, n=200)
+    with connect(stored) as connection:
+        connection.exec_driver_sql("DELETE FROM day_partitions")
+    store(stored, 0, {("app", "on-and-off"): app})
+    with connect(stored) as connection:
+        connection.exec_driver_sql("DELETE FROM daily_cells WHERE n = 0")
+    return stored
+
+
 def state(engine):
     return {table: table_rows(engine, table) for table in DERIVED}
 
@@ -75,11 +89,15 @@ def day(n):
     return START + timedelta(days=n)
 
 
-def test_one_derivation_of_all_days_equals_one_a_night_and_an_interrupted_one(stored):
+def test_one_derivation_of_all_days_equals_one_a_night_and_an_interrupted_one(with_a_gap):
+    stored = with_a_gap
     derive(stored, BOOK)
     expected = state(stored)
-    assert expected["drift_findings"]
-    for rounds in ([*range(60, 100)], [75, 83, 84, 99]):
+    with connect(stored) as connection:
+        statement = "SELECT run_date, status FROM drift_findings WHERE segment_name = 'app' AND kind = 'evidence'"
+        app = {row.run_date: row.status for row in connection.execute(sa.text(statement))}
+    assert (app[day(72)], app[day(80)], app.get(day(90)), app[day(99)]) == ("firing", "firing", None, "ok")
+    for rounds in ([*range(68, 100)], [75, 83, 84, 99]):
         with connect(stored) as connection:
             connection.exec_driver_sql("TRUNCATE " + ", ".join(DERIVED))
             connection.exec_driver_sql("UPDATE day_partitions SET derived_hash = NULL, status = 'hidden'")
@@ -242,6 +260,18 @@ def test_hostile_segment_names_pass_through_a_file_unharmed(tmp_path):
     with (tmp_path / "findings.csv").open(newline="") as file:
         assert {row["segment_value"] for row in csv.DictReader(file) if row["status"] == "firing"} == set(names)
     assert "[/red]" in done.stdout
+
+
+def test_scores_of_another_scale_and_days_with_a_time_are_read(tmp_path):
+    r = np.random.default_rng(7)
+    scale = [(300, 1 + 9 * value, 9 * se) for _, value, se in scores(r, 80, n=300) + scores(r, 3, 0.7, n=300)]
+    write_daily(tmp_path / "daily.csv", {("all", "all"): scale})
+    text = (tmp_path / "daily.csv").read_text()
+    (tmp_path / "daily.csv").write_text(text.replace(",quality", "T00:00:00Z,quality"))
+    done = cli("detect", "--input", tmp_path / "daily.csv", "--output", tmp_path / "f.csv", "--json")
+    first = json.loads(done.stdout)["alerts"][0]
+    assert (first["run_date"], first["first_day"]) == (day(80).isoformat(), day(80).isoformat())
+    assert first["change"] == pytest.approx(-0.9 / 8.2, abs=0.03)
 
 
 def test_detect_without_standard_errors_learns_them_from_the_days(tmp_path):

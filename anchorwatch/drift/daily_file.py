@@ -69,7 +69,8 @@ def _read(path: Path) -> "pd.DataFrame":
         )
     if frame.empty:
         raise ConfigError(f"{path}: there are no rows in it")
-    frame["run_date"] = pd.to_datetime(frame["run_date"].astype(str), format="%Y-%m-%d", errors="coerce")
+    days = pd.to_datetime(frame["run_date"].astype(str), format="ISO8601", errors="coerce", utc=True)
+    frame["run_date"] = days.dt.tz_localize(None).dt.normalize()
     for name in ("n", "value", "standard_error", *PROXY):
         frame[name] = pd.to_numeric(frame[name], errors="coerce") if name in frame.columns else float("nan")
     frame["epoch"] = frame["epoch"].fillna("") if "epoch" in frame.columns else ""

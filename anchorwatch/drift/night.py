@@ -86,14 +86,15 @@ def run_night(panel: Panel, state: State, today: int, thresholds: Thresholds) ->
     oldest = max(today - LONG_FROM, 0)
     folded = fold_small(panel, panel.sums.columns(slice(oldest, today + 1)))
     spoken = scope(panel, folded.sums)
-    state.close(spoken.is_superseded & state.firing, today)
     days = _read_days(panel, state, folded, spoken, oldest, today)
     z = _add_evidence(panel, state, days)
     gauge = Gauge(panel.flags("is_relative"), days.reference.level)
     decided = _decide(state, days, gauge, thresholds(days.testable))
     freeze(panel, state, days.reference, days.noise, state.firing.copy(), today)
+    is_current = spoken.is_recent & ~spoken.is_superseded & ~spoken.repeats_whole
+    state.forget(~is_current)
     status = _status(state, days, decided, panel.per_stream(folded.sums.rows)[:, -1] > 0)
-    return _outcome(state, days, gauge, decided, status, z, folded, spoken)
+    return _outcome(state, days, gauge, decided, status, z, folded, is_current)
 
 
 def _read_days(panel: Panel, state: State, folded: Folded, spoken: Scope, oldest: int, today: int) -> _Days:
@@ -175,7 +176,14 @@ def _status(state: State, days: _Days, decided: _Decided, has_rows: Bools) -> In
 
 
 def _outcome(
-    state: State, days: _Days, gauge: Gauge, decided: _Decided, status: Ints, z: Floats, folded: Folded, spoken: Scope
+    state: State,
+    days: _Days,
+    gauge: Gauge,
+    decided: _Decided,
+    status: Ints,
+    z: Floats,
+    folded: Folded,
+    is_current: Bools,
 ) -> Night:
     """Measure the change: since its first day where there is evidence, else of today."""
     noise, effect = days.noise, decided.effect
@@ -203,7 +211,7 @@ def _outcome(
         is_small=folded.is_small,
         folded=folded.is_folded,
         mean_rows=folded.mean_rows,
-        is_current=(spoken.is_recent | state.firing) & ~spoken.is_superseded & ~spoken.repeats_whole,
+        is_current=is_current,
         seen=days.seen,
         reference=days.reference,
         noise=noise,

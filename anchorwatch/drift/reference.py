@@ -184,7 +184,9 @@ def _skew(panel: Panel, reference: Reference, share: Floats, sums: Sums) -> Floa
     third = panel.per_stream(share[:, -1] ** 3 * one * spread**1.5 / n**2)
     second = panel.per_stream(share[:, -1] ** 2 * spread / n)
     skew = np.divide(third, second**1.5, out=np.zeros_like(third), where=second > 0)
-    return np.clip(skew, -LARGEST_SKEW, LARGEST_SKEW)
+    # A score on another scale than [0, 1], from a file, has no known skewness.
+    bounded = (reference.level >= 0) & (reference.level <= 1)
+    return np.where(bounded, np.clip(skew, -LARGEST_SKEW, LARGEST_SKEW), 0)
 
 
 _OF_CELLS = frozenset({"share", "mean", "dispersion"})

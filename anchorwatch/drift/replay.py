@@ -82,14 +82,15 @@ def replay(
 
 
 def _plain(panel: Panel, book: RuleBook, memory: Memory, night: Night, today: int) -> list[Finding]:
-    """Check threshold and absolute rules on every stream that is not folded into another."""
+    """Check threshold and absolute rules on every current stream that is not folded into another."""
     found: list[Finding] = []
+    held_before, memory.held = memory.held, {}
     for rule in book.rules:
         for number, stream in enumerate(panel.streams):
             if not is_watched(rule, stream) or night.folded[number] or not night.is_current[number]:
                 continue
             key = (rule.id, stream)
-            finding, held = check_rule(panel, rule, number, today, memory.held.pop(key, None))
+            finding, held = check_rule(panel, rule, number, today, held_before.get(key))
             found.append(finding)
             if held is not None:
                 memory.held[key] = held

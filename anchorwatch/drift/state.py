@@ -65,6 +65,13 @@ class State:
         self.since[which] = self.first_day[which] = self.worse_since[which] = NEVER
         self.change[which] = self.told[which] = self.recovery[which] = 0.0
 
+    def forget(self, which: Bools) -> None:
+        """Begin anew with streams that the night does not speak of: nothing of them is stored."""
+        self.close(which, 0)
+        self.muted_until[which] = self.normal_from[which] = NEVER
+        self.excluded[which] = False
+        self.reference.n_days[which] = 0
+
     def accept_as_normal(self, which: Bools) -> None:
         """Close alarms whose change is here to stay: the baseline begins on its first day."""
         self.normal_from[which] = self.first_day[which]

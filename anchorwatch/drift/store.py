@@ -155,7 +155,7 @@ def _state_rows(panel: Panel, memory: Memory, night: Night, day: date, config_ha
         lead = memory.leads.get((EVIDENCE, *_watch(stream)))
         if lead is not None:
             record["lead"] = list(lead)
-        if record and (night.is_current[number] or memory.state.firing[number]):
+        if record and night.is_current[number]:
             rows.append((day, EVIDENCE, *stream, json.dumps(record), config_hash))
     for (rule_id, stream), held in memory.held.items():
         record = {"since": panel.day(held.since).isoformat(), "last": panel.day(held.last).isoformat()}
