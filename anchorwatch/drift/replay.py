@@ -65,12 +65,13 @@ def replay(
 
     Args:
         days: Ascending; days in between are left out, as days that were never run.
+        acks: In the order they were said; one that finds nothing open any more does nothing.
         after: Called after each night with its findings.
     """
     thresholds = make_thresholds(book, panel)
     rules = [rules_of(book, stream) for stream in panel.streams]
     at = {stream: number for number, stream in enumerate(panel.streams)}
-    said = sorted(acks)
+    said = list(acks)
     for day in days:
         today = panel.column(day)
         night = run_night(panel, memory.state, today, thresholds)
