@@ -275,12 +275,12 @@ def test_a_night_resumed_from_its_stored_state_equals_one_that_goes_on(stop, see
 
 
 def test_false_alarms_stay_within_the_budget_on_simulated_noise():
-    """4 segments and all, 18 deployment-years, weekday and persistent noise: a year's budget is 1 at A = 365 days.
+    """4 segments and all, 8 deployment-years, persistent noise.
 
-    The book has one family, so its budget is one ticket a quarter: 18 x 4 are allowed. Far fewer come, since
-    the threshold is conservative; benchmarks/detection measures it at one a year.
+    The book has one family, so its budget is one ticket a quarter: 8 x 4 are allowed. Fewer come, since the
+    threshold is conservative; benchmarks/detection measures it.
     """
-    years, count = 18, 0
+    years, count = 8, 0
     for seed in range(years):
         r = rng(100 + seed)
         common = 0.006 * _ar1(r, 435, 0.5)

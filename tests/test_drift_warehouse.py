@@ -13,9 +13,9 @@ from drift_panels import scores
 from warehouse_rows import scalar, table_rows
 
 from anchorwatch.errors import ConfigError
-from anchorwatch.settings import Rule, RuleBook, Settings, load_rules
+from anchorwatch.settings import Rule, RuleBook, Settings, load_rule_file, load_rules
 from anchorwatch.steps.acks import acknowledge, open_findings
-from anchorwatch.steps.backtest import backtest, match_events, read_events
+from anchorwatch.steps.backtest import backtest, detect_file, match_events, read_events
 from anchorwatch.steps.derive import derive
 from anchorwatch.steps.power import power_table
 from anchorwatch.warehouse import connect, copy_rows
@@ -306,9 +306,8 @@ def test_detect_without_standard_errors_learns_them_from_the_days(tmp_path):
 )
 def test_a_file_that_does_not_fit_is_an_error_with_its_line(tmp_path, text, message):
     (tmp_path / "daily.csv").write_text(text)
-    done = cli("detect", "--input", tmp_path / "daily.csv", "--output", tmp_path / "out.csv")
-    assert done.returncode == 2
-    assert message in done.stderr
+    with pytest.raises(ConfigError, match=message):
+        detect_file(tmp_path / "daily.csv", load_rule_file(None), tmp_path / "out.csv")
     assert not (tmp_path / "out.csv").exists()
 
 
