@@ -163,6 +163,22 @@ def test_an_alert_says_what_moved_by_how_much_where_and_since_when():
         assert part in text
 
 
+def test_an_alert_says_where_the_change_is_and_what_it_is_made_of():
+    part = {"segment_name": "model", "segment_value": "m-2", "share_of_change": 0.98, "share_of_traffic": 0.4}
+    told = fact(explained_by=[part], mix_effect=-0.05, within_effect=-0.2, n_parts=7,
+                reason="much worse since about 2026-03-09")  # fmt: skip
+    message = str(slack.message([told], "2026-03-10", "http://x", "docs"))
+    event = str(pagerduty.trigger("k", [told], "http://x", "docs"))
+    for text in (
+        "model = m-2 holds 98% of it with 40% of the traffic",
+        "-20% by other answers, -5% by traffic that moved",
+        "it shows in 7 more segments",
+        "much worse since about 2026-03-09",
+    ):
+        assert text in message
+        assert text in event
+
+
 def answering(statuses_to_give, seen):
     """A Slack that answers with these statuses in turn, then with 200."""
     lock = threading.Lock()

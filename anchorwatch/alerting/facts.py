@@ -22,6 +22,7 @@ class Fact:
         mix_effect, within_effect: Relative change of the plain value by moved traffic, and by other answers.
         explained_by: Segments that hold most of the change.
         n_parts: Other segments in which the same change shows.
+        reason: What else to know, such as since when an open finding is much worse.
         examples: Up to ten request ids of the day, the most telling first.
         coinciding: New versions seen around the first day; coinciding, not causing.
     """
@@ -47,6 +48,7 @@ class Fact:
     within_effect: float | None = None
     explained_by: list[dict[str, Any]] = field(default_factory=list)
     n_parts: int = 0
+    reason: str | None = None
 
     @property
     def segment(self) -> str:
@@ -63,6 +65,7 @@ class Fact:
         return (
             f"{self.metric} {moved} in {self.segment}: {self.value:.4g}{against}, "
             f"n = {self.n} over {self.tested_days} day{'s' * (self.tested_days > 1)}, since about {self.first_day}"
+            + (f"; {self.reason}" if self.reason else "")
         )
 
     def details(self) -> list[str]:
