@@ -77,7 +77,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--runs", type=int, default=300, help="runs a scenario for our delays")
     parser.add_argument("--peer-deployments", type=int, default=16)
     parser.add_argument("--peer-runs", type=int, default=40)
-    parser.add_argument("--worlds", help="some worlds only, comma separated")
+    parser.add_argument("--worlds", help="some worlds only, separated by ;")
     parser.add_argument("--envs", type=Path, default=HERE / ".envs", help="where the peers' environments are")
     parser.add_argument("--cost", action="store_true")
     parser.add_argument("--amounts", action="store_true")
@@ -96,7 +96,7 @@ class Row:
 
 
 def _worlds(options: argparse.Namespace) -> dict[str, World]:
-    wanted = options.worlds.split(",") if options.worlds else list(WORLDS)
+    wanted = options.worlds.split(";") if options.worlds else list(WORLDS)
     return {name: WORLDS[name] for name in wanted}
 
 
