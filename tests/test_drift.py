@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import numpy as np
 import pytest
-from drift_panels import ALL, PAGE, START, TICKET, book, day_of, news, panel_of, rates, rule, run, scores, states
+from drift_panels import ALL, START, TICKET, book, day_of, news, panel_of, rates, rule, run, scores, states
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -298,7 +298,3 @@ def _ar1(r, days, rho):
     for day in range(1, days):
         noise[day] = rho * noise[day - 1] + np.sqrt(1 - rho**2) * noise[day]
     return noise
-
-
-def test_page_rule_of_this_file_is_what_it_says():
-    assert (PAGE.change, PAGE.severity) == (-0.15, "page")

@@ -24,7 +24,7 @@ import numpy as np
 import yaml
 from ours import PAGE, TICKET, alarms, incidents, panel_of, shipped
 from plain import seven_day_drop
-from worlds import BASE, DEVELOPMENT, WORLDS, Drift, World, simulate
+from worlds import BASE, DEVELOPMENT, HELD_OUT, WORLDS, Drift, World, simulate
 
 from anchorwatch.drift.budget import OVERSHOOT, PAGE_FACTOR
 from anchorwatch.drift.streams import MetricKind
@@ -64,6 +64,15 @@ def main() -> None:
     if options.development:
         _development(options.deployments)
         return
+    if options.held_out:
+        _held_out(options)
+        return
+    if options.first_weeks:
+        _first_weeks()
+        return
+    if options.plain:
+        _plain_as_written(options.deployments)
+        return
     only = options.only.split(",") if options.only else None
     rows = _ours(options) if only is None or "ours" in only else []
     rows += [] if only == ["ours"] else _peers(options, only)
@@ -82,6 +91,9 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--cost", action="store_true")
     parser.add_argument("--amounts", action="store_true")
     parser.add_argument("--development", action="store_true", help="the worlds that OVERSHOOT was chosen on")
+    parser.add_argument("--held-out", action="store_true", help="worlds that no choice was made on")
+    parser.add_argument("--first-weeks", action="store_true", help="false alarms by age of the history")
+    parser.add_argument("--plain", action="store_true", help="the plain rules at the figures they are written with")
     return parser.parse_args()
 
 
@@ -247,6 +259,47 @@ def _false_alarm_cell(row: Row, world: str) -> str:
 
 def _night(value: float) -> str:
     return f"> {AFTER}" if np.isinf(value) else f"{value:.0f}"
+
+
+def _held_out(options: argparse.Namespace) -> None:
+    print("| world | false alarms a year | " + " | ".join(SCENARIOS) + " |\n|---|---" + "|---" * len(SCENARIOS) + "|")
+    for name, world in HELD_OUT.items():
+        quiet = _our_alarms(world, options.deployments, WARM_UP + YEAR, SEED + 11, LEAST)
+        mean, error = _mean_and_error(incidents(quiet[:, WARM_UP:].any(axis=2)))
+        cells = []
+        for drift in SCENARIOS.values():
+            made = Drift(day=CHANGE_DAY, **drift)
+            found = _our_alarms(world, options.runs, CHANGE_DAY + AFTER, SEED + 12, LEAST, made)
+            cells.append(" / ".join(_night(night) for night in _delay(found[:, CHANGE_DAY:].any(axis=2))))
+        print(f"| {name} | {mean:.2f} ± {error:.2f} | " + " | ".join(cells) + " |", flush=True)
+
+
+def _first_weeks() -> None:
+    spans, runs = ((7, 28), (28, 45), (45, 70), (70, 100)), 400
+    print("| world | " + " | ".join(f"days {a} to {b}" for a, b in spans) + " |\n|---" + "|---" * len(spans) + "|")
+    for name, world in WORLDS.items():
+        found = _our_alarms(world, runs, 100, SEED + 13, LEAST).any(axis=2)
+        cells = []
+        for first, last in spans:
+            mean, error = _mean_and_error(incidents(found[:, first:last]))
+            a_year = 365 / (last - first)
+            cells.append(f"{mean * a_year:.2f} ± {error * a_year:.2f}")
+        print(f"| {name} | " + " | ".join(cells) + " |", flush=True)
+
+
+def _plain_as_written(deployments: int) -> None:
+    print("| world | 7-day mean 10 % below the baseline | 20 % below yesterday |\n|---|---|---|")
+    with tempfile.TemporaryDirectory() as folder:
+        for name in ("base", "binary judge", "n = 200"):
+            scores = simulate(replace(WORLDS[name], stratified=False), deployments, WARM_UP + YEAR, SEED)
+            path = Path(folder) / "scores.npz"
+            np.savez(path, counts=scores.counts)
+            drops = seven_day_drop(path).values()
+            cells = [
+                "{:.1f} ± {:.1f}".format(*_mean_and_error(incidents(drop[:, WARM_UP:].max(axis=2) > limit)))
+                for drop, limit in zip(drops, (0.10, 0.20), strict=True)
+            ]
+            print(f"| {name} | " + " | ".join(cells) + " |", flush=True)
 
 
 def _development(deployments: int) -> None:

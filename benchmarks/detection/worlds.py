@@ -66,7 +66,15 @@ DEVELOPMENT = {
     "900 a day, calm": World(judged=900, common=0.005, own=0.008, persistence=0.3, weekday=0.01, sd=0.2),
     "250 a day, rough": World(judged=250, common=0.012, own=0.015, persistence=0.7, weekday=0.02, sd=0.3),
 }
-"""Worlds that choices were made on; none of them is reported."""
+"""Worlds that OVERSHOOT was checked on."""
+HELD_OUT = {
+    "300 a day, wide scores, persistence .7": World(
+        judged=300, sd=0.35, weekday=0.03, common=0.008, own=0.009, persistence=0.7
+    ),
+    "1200 a day, common noise": World(judged=1200, common=0.012, own=0.006, persistence=0.4, weekday=0.02),
+    "800 a day, pass or fail": World(judged=800, binary=True, common=0.006, own=0.014, persistence=0.6, weekday=0.025),
+}
+"""Worlds written down after the detector was finished, and run once."""
 
 
 @dataclass(frozen=True)

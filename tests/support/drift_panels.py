@@ -1,5 +1,7 @@
 """Streams of daily estimates for the drift core, made without a database."""
 
+import subprocess
+import sys
 from datetime import date, timedelta
 from typing import Any
 
@@ -107,3 +109,23 @@ def news(found: list[Finding]) -> list[tuple[int, str, str]]:
 
 def states(found: list[Finding], segment: tuple[str, str] = ALL) -> list[str]:
     return [f.status for f in found if f.stream[1:3] == segment and f.kind == "evidence"]
+
+
+def world(days=100, drop_from=80, seed=1):
+    """All traffic and two models, one of which gets worse."""
+    r = np.random.default_rng(seed)
+    hard = scores(r, drop_from, n=100) + scores(r, days - drop_from, 0.5, n=100)
+    easy = scores(r, days, n=400)
+    whole = [(500, (h[1] * 100 + e[1] * 400) / 500, 0.0112) for h, e in zip(hard, easy, strict=True)]
+    return {("all", "all"): whole, ("model", "hard"): hard, ("model", "easy"): easy}
+
+
+def day(n: int) -> date:
+    return START + timedelta(days=n)
+
+
+def cli(*arguments):
+    command = [sys.executable, "-m", "anchorwatch.cli", *map(str, arguments)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    assert "Traceback" not in done.stderr, done.stderr
+    return done
