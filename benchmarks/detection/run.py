@@ -7,7 +7,7 @@
 
 Every tool watches `all` and ten segments for a fall. Peers see a simple random sample, as they would; ours sees the
 stratified sample it draws, and in rows marked so the simple random one. Peers' thresholds are set so that each
-makes about one false alarm a year in the base world; ours is the shipped one, nothing is set on these worlds.
+makes at most one false alarm a year in the base world; ours is the shipped one.
 """
 
 import argparse
@@ -90,7 +90,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--envs", type=Path, default=HERE / ".envs", help="where the peers' environments are")
     parser.add_argument("--cost", action="store_true")
     parser.add_argument("--amounts", action="store_true")
-    parser.add_argument("--development", action="store_true", help="the worlds that OVERSHOOT was chosen on")
+    parser.add_argument("--development", action="store_true", help="the worlds that OVERSHOOT was checked on")
     parser.add_argument("--held-out", action="store_true", help="worlds that no choice was made on")
     parser.add_argument("--first-weeks", action="store_true", help="false alarms by age of the history")
     parser.add_argument("--plain", action="store_true", help="the plain rules at the figures they are written with")
