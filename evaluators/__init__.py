@@ -3,12 +3,18 @@
 Registration is this import list, on purpose: what runs is visible here, not found by scanning.
 """
 
-from evaluators import (
+from evaluators import (  # noqa: F401 - they register themselves
     format_validity,
     ground_truth_agreement,
     grounding,
+    harmful_content,
+    injection,
+    language_match,
+    leaks,
+    missing_refusal,
     refusal,
     repetition,
+    sentence_support,
     truncation,
 )
 from evaluators.answer_review import AnswerReview
@@ -28,12 +34,6 @@ __all__ = [
     "Span",
     "UnknownEvaluator",
     "evaluator",
-    "format_validity",
     "get_evaluator",
-    "ground_truth_agreement",
-    "grounding",
     "names",
-    "refusal",
-    "repetition",
-    "truncation",
 ]

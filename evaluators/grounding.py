@@ -1,50 +1,26 @@
-"""Are the numbers, dates and addresses of the answer in what the model was given?"""
+"""Are the numbers, dates, addresses and quotes of the answer in what the model was given?"""
 
-import re
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
 
+from evaluators.facts import Fact, Kind, facts, names, plain, quotes
 from evaluators.records import Interaction, Score, Span
 from evaluators.registry import EvaluatorFn, evaluator
 
-_MONTHS = {
-    name: number
-    for number, names in enumerate(
-        (
-            ("january", "jan"), ("february", "feb"), ("march", "mar"), ("april", "apr"), ("may",), ("june", "jun"),
-            ("july", "jul"), ("august", "aug"), ("september", "sep", "sept"), ("october", "oct"),
-            ("november", "nov"), ("december", "dec"),
-        ),
-        1,
-    )
-    for name in names
-}  # fmt: skip
-_MONTH = r"(?P<{0}>" + "|".join(sorted(_MONTHS, key=len, reverse=True)) + r")\.?"
-_URL = re.compile(r"\bhttps?://[^\s<>()\"']+", re.IGNORECASE)
-_DATES = (
-    re.compile(r"\b(?P<y>\d{4})-(?P<m>\d{1,2})-(?P<d>\d{1,2})\b"),
-    re.compile(rf"\b(?P<d>\d{{1,2}})(?:st|nd|rd|th)? (?:of )?{_MONTH.format('mon')},? (?P<y>\d{{4}})\b", re.IGNORECASE),
-    re.compile(rf"\b{_MONTH.format('mon')} (?P<d>\d{{1,2}})(?:st|nd|rd|th)?,? (?P<y>\d{{4}})\b", re.IGNORECASE),
-)
-_NUMBER = re.compile(r"(?<![\w.])[-+]?\d{1,3}(?:,\d{3})+(?:\.\d+)?|(?<![\w.])[-+]?\d+(?:\.\d+)?")
-_LIST_MARKER = re.compile(r"^\s*\(?\d{1,2}[.):]\s", re.MULTILINE)
+_KINDS: tuple[Kind, ...] = ("number", "date", "url", "email", "quote")
 
 
-@dataclass(frozen=True, slots=True)
-class _Fact:
-    kind: str
-    value: str
-    decimals: int
-    start: int
-    end: int
+@evaluator("grounding", version="2")
+def grounding(*, kinds: Sequence[Kind] = _KINDS) -> EvaluatorFn:
+    """Score the share of the answer's hard facts that are in the context or the prompt.
 
+    A number may be rounded (3.1 for 3.14, 1.2 million for 1,234,000), written as a percentage, or stand in
+    words there; with another known unit it is another number. A date may have any form; 2024 and March 2024
+    are supported by 12 March 2024. List markers do not count. 1 when there is nothing to check; unscored
+    without a context. What is calculated from the context looks unsupported.
 
-@evaluator("grounding", version="1")
-def grounding() -> EvaluatorFn:
-    """Score the share of the answer's numbers, dates and URLs that are in the context or the prompt.
-
-    A number may be rounded: 3.1 is supported by 3.14. List markers do not count. 1 when there is
-    nothing to check; unscored without a context.
+    Args:
+        kinds: What is checked: number, date, url, email, quote (three words or more), and name, which is
+            left out because most unsupported names are another spelling of a supported one.
 
     >>> score = grounding()
     >>> score(Interaction("r1", "q", "It costs 12 dollars.", context=("It costs 12 dollars.",))).value
@@ -52,57 +28,95 @@ def grounding() -> EvaluatorFn:
     >>> score(Interaction("r2", "q", "It costs 99 dollars.", context=("It costs 12 dollars.",))).label
     'unsupported'
     """
+    wanted = set(kinds)
+    if unknown := wanted - {*_KINDS, "name"}:
+        raise ValueError(f"kind '{min(unknown)}' is none of {', '.join(_KINDS)}, name")
 
     def score(interaction: Interaction) -> Score:
         if not interaction.context:
             return Score.unscored("no_context")
-        given = list(_facts("\n".join((interaction.prompt, *interaction.context))))
-        exact = {(fact.kind, fact.value) for fact in given}
-        numbers = [float(fact.value) for fact in given if fact.kind == "number"]
-        told = list(_facts(interaction.response))
-        missing = [fact for fact in told if (fact.kind, fact.value) not in exact and not _rounds_to(fact, numbers)]
+        told = [fact for fact in _facts(interaction.response, wanted) if fact.kind in wanted]
+        if not told:
+            return Score(1.0, "nothing_to_check")
+        given = _Given("\n".join((interaction.prompt, *interaction.context)))
+        missing = [fact for fact in told if not given.supports(fact)]
         if not missing:
-            return Score(1.0, "supported" if told else "nothing_to_check")
-        kinds = ", ".join(sorted({fact.kind for fact in missing}))
+            return Score(1.0, "supported")
         spans = tuple(Span("response", fact.start, fact.end) for fact in missing[:20])
+        found = ", ".join(sorted({fact.kind for fact in missing}))
         return Score(
             1 - len(missing) / len(told),
             "unsupported",
-            f"{len(missing)} of {len(told)} not given: {kinds}",
+            f"{len(missing)} of {len(told)} not given: {found}",
             spans=spans,
         )
 
     return score
 
 
-def _rounds_to(fact: _Fact, numbers: list[float]) -> bool:
-    if fact.kind != "number":
+def _facts(text: str, wanted: set[Kind]) -> Iterable[Fact]:
+    yield from facts(text)
+    if "quote" in wanted:
+        yield from quotes(text)
+    if "name" in wanted:
+        yield from names(text)
+
+
+class _Given:
+    """What the model was given, ready to be asked."""
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+        self._plain: str | None = None
+        self._numbers: list[Fact] = []
+        self._keys: set[tuple[str, str]] = set()
+        self._dates: set[str] = set()
+        for fact in facts(text, words=True):
+            if fact.kind == "number":
+                self._numbers.append(fact)
+            else:
+                self._keys.update((fact.kind, key) for key in fact.keys)
+            if fact.kind == "date":
+                self._dates.update(fact.keys)
+        self._by_key: dict[str, list[Fact]] = {}
+        for fact in self._numbers:
+            self._by_key.setdefault(fact.keys[0], []).append(fact)
+        self._parts = {float(part) for date in self._dates for part in date.split("-") if part}
+
+    def supports(self, fact: Fact) -> bool:
+        if fact.kind in ("quote", "name"):
+            if self._plain is None:
+                self._plain = plain(self._text)
+            return fact.keys[0] in self._plain
+        if fact.kind == "number":
+            return self._has_number(fact)
+        if fact.kind == "date":
+            return any(self._has_date(key) for key in fact.keys)
+        return (fact.kind, fact.keys[0]) in self._keys
+
+    def _has_number(self, told: Fact) -> bool:
+        if told.unit is None and told.number in self._parts:
+            return True
+        same = self._by_key.get(told.keys[0]) or [fact for fact in self._numbers if _rounds_to(fact.number, told)]
+        # 12 days are no 12 dollars; a number without a known unit may be either.
+        return any(fact.unit is None or told.unit is None or fact.unit == told.unit for fact in same)
+
+    def _has_date(self, key: str) -> bool:
+        """Look for a date in its normal form: YYYY-MM-DD, YYYY-MM or --MM-DD."""
+        if key in self._dates:
+            return True
+        if key.startswith("--"):
+            return any(date.endswith(key[2:]) for date in self._dates)
+        if len(key) == len("2024-03"):
+            return any(date.startswith(f"{key}-") for date in self._dates)
+        # The day and its year may stand apart: "on 12 March" under a heading "2024".
+        return f"--{key[5:]}" in self._dates and any(fact.number == float(key[:4]) for fact in self._numbers)
+
+
+def _rounds_to(number: float, told: Fact) -> bool:
+    half_a_digit = 0.5 * told.step * (1 + 1e-9)
+    if told.step == 0.0:
         return False
-    value = float(fact.value)
-    half_a_digit = 0.5 * 10**-fact.decimals * (1 + 1e-9)
-    return any(abs(number - value) <= half_a_digit for number in numbers)
-
-
-def _facts(text: str) -> Iterator[_Fact]:
-    """Yield what can be checked; a date is not also three numbers."""
-    text = _LIST_MARKER.sub(lambda marker: " " * len(marker.group()), text)
-    for found in _URL.finditer(text):
-        url = found.group().rstrip(".,;:!?").casefold()
-        yield _Fact("url", url, 0, found.start(), found.start() + len(url))
-    text = _URL.sub(lambda url: " " * len(url.group()), text)
-    for pattern in _DATES:
-        for found in pattern.finditer(text):
-            yield _Fact("date", _iso(found), 0, found.start(), found.end())
-        text = pattern.sub(lambda date: " " * len(date.group()), text)
-    for found in _NUMBER.finditer(text):
-        digits = found.group().replace(",", "").lstrip("+")
-        decimals = len(digits.partition(".")[2])
-        yield _Fact(
-            "number", f"{float(digits):g}" if len(digits) < 16 else digits, decimals, found.start(), found.end()
-        )
-
-
-def _iso(found: re.Match[str]) -> str:
-    groups = found.groupdict()
-    month = int(groups["m"]) if groups.get("m") else _MONTHS[groups["mon"].casefold()]
-    return f"{int(groups['y']):04d}-{month:02d}-{int(groups['d']):02d}"
+    return abs(number - told.number) <= half_a_digit or (
+        told.unit == "%" and abs(100 * number - told.number) <= half_a_digit
+    )
