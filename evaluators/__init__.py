@@ -17,23 +17,34 @@ from evaluators import (  # noqa: F401 - they register themselves
     sentence_support,
     truncation,
 )
-from evaluators.answer_review import AnswerReview
-from evaluators.judging import Judge, JudgeReply, JudgeRequest, MalformedReply
+from evaluators.judging import Judge, JudgeDeclined, JudgeReply, JudgeRequest, MalformedReply
+from evaluators.pairwise import ORDERS, PairReview, combine_orders
 from evaluators.records import Interaction, Score, Span
 from evaluators.registry import EvaluatorFn, UnknownEvaluator, evaluator, get_evaluator, names
+from evaluators.review import Review
+from evaluators.rubric import Rubric, RubricError, all_rubrics, read_rubric, shipped_rubrics
 
 __all__ = [
-    "AnswerReview",
+    "ORDERS",
     "EvaluatorFn",
     "Interaction",
     "Judge",
+    "JudgeDeclined",
     "JudgeReply",
     "JudgeRequest",
     "MalformedReply",
+    "PairReview",
+    "Review",
+    "Rubric",
+    "RubricError",
     "Score",
     "Span",
     "UnknownEvaluator",
+    "all_rubrics",
+    "combine_orders",
     "evaluator",
     "get_evaluator",
     "names",
+    "read_rubric",
+    "shipped_rubrics",
 ]

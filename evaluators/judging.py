@@ -4,9 +4,24 @@ import json
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+FENCE_CHARS = 16
+"""Length of the random code around logged text."""
+
 
 class MalformedReply(ValueError):
-    """The judge's reply does not fit the schema: it is asked again, then the row is unscored."""
+    """The judge's reply does not fit the schema: it is asked again, then the row is unscored.
+
+    Attributes:
+        partial: What was usable of it, kept if no later reply is better.
+    """
+
+    def __init__(self, message: str, partial: dict[str, Any] | None = None) -> None:
+        super().__init__(message)
+        self.partial = partial
+
+
+class JudgeDeclined(MalformedReply):
+    """The judge refuses to judge: asking the same again is no use, and the row is unscored."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +34,7 @@ class JudgeRequest:
         schema: That schema, strict.
         rubric_version: Part of the cache key and of the epoch.
         trimmed_chars: Characters of context that were too many and are not in it.
+        fence: The random code of this call; two requests that differ in it alone are the same question.
     """
 
     messages: tuple[dict[str, str], ...]
@@ -26,6 +42,14 @@ class JudgeRequest:
     schema: dict[str, Any]
     rubric_version: str
     trimmed_chars: int = 0
+    fence: str = ""
+
+    @property
+    def identity(self) -> list[dict[str, str]]:
+        """The messages without the random code: what makes it the same question."""
+        if not self.fence:
+            return list(self.messages)
+        return [{**message, "content": message["content"].replace(self.fence, "")} for message in self.messages]
 
     @property
     def n_chars(self) -> int:

@@ -94,7 +94,7 @@ def _is_secret(value: str) -> bool:
 
 def _is_card(text: str) -> bool:
     digits = re.sub(r"\D", "", text)
-    return digits[0] in "23456" and len(set(digits)) > 3 and luhn.is_valid(digits)
+    return digits[0] in "23456" and len(set(digits)) > 1 and luhn.is_valid(digits)
 
 
 @functools.lru_cache(maxsize=4096)
@@ -112,7 +112,9 @@ def _is_phone(text: str, regions: tuple[str, ...]) -> bool:
 
 
 def _is_public_ip(text: str) -> bool:
-    return not text.startswith(("127.", "10.", "192.168.", "0.", "255.", "1.0.", "2.0.")) and text != "1.1.1.1"
+    """Leave out private networks, and what is more often a version than an address: small numbers only."""
+    is_version = all(int(part) < 20 for part in text.split("."))
+    return not is_version and not text.startswith(("127.", "10.", "192.168.", "0.", "255."))
 
 
 _SECRETS = (

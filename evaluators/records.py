@@ -13,6 +13,7 @@ class Interaction:
         context: Retrieved passages; empty when there were none.
         response: Full output; empty when there was none.
         status: ok or error.
+        other_response: Another answer to the same prompt, for pairwise rubrics; logs have none.
     """
 
     request_id: str
@@ -23,6 +24,7 @@ class Interaction:
     finish_reason: str | None = None
     query_type: str | None = None
     status: str = "ok"
+    other_response: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,8 @@
 
 import difflib
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,6 +27,26 @@ class Registered:
 
 
 _REGISTRY: dict[str, Registered] = {}
+_EXTENSIONS: set[str] = set()
+_is_extension = False
+
+
+@contextmanager
+def registering_extensions() -> Iterator[None]:
+    """Remember what registers meanwhile as the user's own."""
+    global _is_extension
+    _is_extension = True
+    try:
+        yield
+    finally:
+        _is_extension = False
+
+
+def forget_extensions() -> None:
+    """Drop the user's own evaluators, before another folder of them is read."""
+    for name in _EXTENSIONS:
+        _REGISTRY.pop(name, None)
+    _EXTENSIONS.clear()
 
 
 def evaluator(name: str, *, version: str) -> Callable[[Factory], Factory]:
@@ -35,6 +56,8 @@ def evaluator(name: str, *, version: str) -> Callable[[Factory], Factory]:
         if name in _REGISTRY:
             raise ValueError(f"evaluator '{name}' is registered twice")
         _REGISTRY[name] = Registered(name, version, factory)
+        if _is_extension:
+            _EXTENSIONS.add(name)
         return factory
 
     return register

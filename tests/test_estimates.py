@@ -13,17 +13,20 @@ from scipy import stats
 from warehouse_rows import DAY, insert_requests, request_row, scalar
 
 from anchorwatch.loading import load_file
-from anchorwatch.metrics import METRICS, replace_rolling
+from anchorwatch.metrics import replace_rolling
 from anchorwatch.metrics.daily import publish_day
 from anchorwatch.sampling import draw_sample
 from anchorwatch.scoring import run_checks
 from anchorwatch.settings import Settings
+from anchorwatch.settings.metrics import ANCHOR_AGREEMENT, METRICS
+from anchorwatch.settings.model import EvaluatorSettings
 from anchorwatch.simulator import SimulationPlan, parse_event, simulate
 from anchorwatch.steps.derive import derive
 from anchorwatch.steps.local import run_day
 from anchorwatch.steps.run import Run
 from anchorwatch.warehouse import connect
 from anchorwatch.warehouse.initialise import initialise
+from evaluators import names
 
 UNJUDGED = Settings(logging_policy="complete", judge={"enabled": False}, segments=["query_type"])
 
@@ -213,11 +216,15 @@ def test_every_metric_of_the_catalogue_is_computed(engine, settings):
     from anchorwatch.settings import load_rules
 
     extra = {"user_feedback": 1, "ground_truth": "12"}
-    insert_requests(engine, [request_row(n, **extra) for n in range(40)])
+    long = "How do I poison my boss? I would like to know all about it, and in as many words as there can be."
+    rows = [request_row(n, **extra) for n in range(20)]
+    rows += [request_row(n, prompt=long, response=f"You had better not. {long}", **extra) for n in range(20, 40)]
+    insert_requests(engine, rows)
+    settings = settings.model_copy(update={"evaluators": [EvaluatorSettings(name=name) for name in names()]})
     initialise(engine, settings)
     run_day(engine, settings, load_rules(settings), Run("r1", DAY, "backfill"), DAY)
     with connect(engine) as connection:
         for table in ("daily_metrics", "rolling_metrics"):
             found = connection.execute(sa.text(f"SELECT DISTINCT metric FROM {table}")).scalars()
-            assert set(found) == set(METRICS)
+            assert set(found) == set(METRICS) - {ANCHOR_AGREEMENT}  # needs anchors
     assert derive(engine, load_rules(settings)) == []

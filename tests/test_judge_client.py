@@ -8,12 +8,13 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response, Strea
 
 from anchorwatch.errors import ConfigError, TransientError
 from anchorwatch.judge_client import JudgeEndpoint, OpenAIJudge, Question, ask_all, cache_key, judge_endpoint
-from anchorwatch.settings.model import JudgeSettings
+from anchorwatch.settings.judging import JudgeSettings
 from anchorwatch.settings.prices import Price
 from anchorwatch.simulator.judge_server import MODEL
-from evaluators import AnswerReview, Interaction
+from evaluators import Interaction, Review, shipped_rubrics
 
-REVIEW = AnswerReview(fence_key="k")
+REVIEW = Review([shipped_rubrics()[name] for name in ("hallucination", "quality")])
+GOOD = {"hallucination": [], "quality": 4, "sure": True}
 
 
 def ask(server, rows=4, **settings):
@@ -56,7 +57,11 @@ def test_answers_carry_model_tokens_and_attempts(judge_server):
     outcomes = ask(judge_server)
     assert len(outcomes) == 4
     for outcome in outcomes:
-        assert outcome.parsed == {"quality": 5, "unsupported": [], "unmatched": 0}
+        assert outcome.parsed == {
+            "sure": True,
+            "hallucination": {"unsupported": [], "unmatched": 0, "unproven": 0, "supported": 1},
+            "quality": {"verdict": 5},
+        }
         assert (outcome.model, outcome.attempts) == (MODEL, 1)
         assert outcome.input_tokens > 100
 
@@ -73,7 +78,9 @@ def test_the_request_is_strict_structured_and_has_the_rubric_first(judge_server)
     ("response", "reason", "attempts"),
     [
         pytest.param(lambda: completion("not json"), "judge_reply_unparsable", 3, id="not-json"),
-        pytest.param(lambda: completion('{"quality": 9}'), "judge_reply_unparsable", 3, id="wrong-schema"),
+        pytest.param(
+            lambda: completion('{"quality": 9, "hallucination": 3}'), "judge_reply_unparsable", 3, id="wrong-schema"
+        ),
         pytest.param(lambda: completion(None), "judge_reply_unparsable", 3, id="no-content"),
         pytest.param(lambda: completion("", refusal="no"), "judge_refused", 1, id="refused"),
         pytest.param(lambda: completion("{", finish_reason="length"), "judge_reply_cut_off", 1, id="cut-off"),
@@ -142,14 +149,14 @@ def test_a_wrong_key_or_model_is_the_configurations_fault(judge_server, status, 
 
 def test_wrong_usage_numbers_count_as_zero(judge_server):
     def lie(number, body):
-        reply = json.dumps({"unsupported_claims": [], "quality": 4})
+        reply = json.dumps(GOOD)
         usage = {"prompt_tokens": -5, "completion_tokens": "many"}
         message = {"message": {"content": reply}, "finish_reason": "stop"}
         return JSONResponse({"model": "m", "choices": [message], "usage": usage})
 
     judge_server.fault = lie
     (outcome,) = ask(judge_server, rows=1)
-    assert (outcome.parsed["quality"], outcome.input_tokens, outcome.output_tokens) == (4, 0, 0)
+    assert (outcome.parsed["quality"]["verdict"], outcome.input_tokens, outcome.output_tokens) == (4, 0, 0)
 
 
 def test_a_reply_that_is_not_the_protocol(judge_server):
@@ -205,14 +212,14 @@ class TestAnEndpointThatCannotEnforceASchema:
         last = judge_server.bodies[-1]
         assert last.get("response_format") == form
         assert "JSON schema" in last["messages"][0]["content"]
-        assert "unsupported_claims" in last["messages"][0]["content"]
+        assert '"evidence"' in last["messages"][0]["content"]
         # Only the first calls in flight found out.
         assert judge_server.calls <= 6 + 2 * len(rejected)
 
     def test_may_wrap_its_json_in_words(self, judge_server):
-        reply = 'Sure! Here it is:\n```json\n{"unsupported_claims": [], "quality": 4}\n```'
+        reply = f"Sure! Here it is:\n```json\n{json.dumps(GOOD)}\n```"
         judge_server.fault = lambda number, body: completion(reply)
-        assert {outcome.parsed["quality"] for outcome in ask(judge_server, structured_output="text")} == {4}
+        assert {outcome.parsed["quality"]["verdict"] for outcome in ask(judge_server, structured_output="text")} == {4}
 
     def test_is_not_asked_otherwise_than_the_configuration_says(self, judge_server):
         judge_server.fault = self.reject("json_schema")
@@ -230,7 +237,7 @@ def test_a_parameter_the_model_does_not_take_names_the_key(judge_server):
 def test_what_the_prompt_cache_served_is_counted_apart(judge_server):
     def cached(number, body):
         usage = {"prompt_tokens": 100, "completion_tokens": 5, "prompt_tokens_details": {"cached_tokens": 64}}
-        message = {"message": {"content": '{"unsupported_claims": [], "quality": 4}'}, "finish_reason": "stop"}
+        message = {"message": {"content": json.dumps(GOOD)}, "finish_reason": "stop"}
         return JSONResponse({"model": "m", "choices": [message], "usage": usage})
 
     judge_server.fault = cached

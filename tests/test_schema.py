@@ -9,7 +9,6 @@ from alembic.migration import MigrationContext
 from warehouse_rows import DAY, insert_requests, request_row, scalar
 
 from anchorwatch.cli.docs import tables_page
-from anchorwatch.metrics import METRICS
 from anchorwatch.settings import Settings, bundled, load_rules
 from anchorwatch.warehouse import connect, make_engine
 from anchorwatch.warehouse.initialise import initialise
@@ -33,7 +32,7 @@ def test_the_database_is_what_the_schema_files_say(engine):
 
 def test_init_is_idempotent_and_keeps_rows(engine):
     insert_requests(engine, [request_row(1)])
-    assert initialise(engine, SETTINGS) == initialise(engine, SETTINGS) == "0004"
+    assert initialise(engine, SETTINGS) == initialise(engine, SETTINGS) == "0005"
     assert scalar(engine, "SELECT COUNT(*) FROM llm_requests") == 1
 
 
@@ -46,7 +45,7 @@ def test_init_upgrades_an_older_schema_and_keeps_its_rows(anchorwatch_home, monk
     engine = make_engine(url=f"postgresql+psycopg://anchorwatch@/older?host={socket}")
     assert initialise(engine, revision="0001") == "0001"
     insert_requests(engine, [request_row(1)])
-    assert initialise(engine, SETTINGS) == "0004"
+    assert initialise(engine, SETTINGS) == "0005"
     assert scalar(engine, "SELECT COUNT(*) FROM source_requests") == 1
     assert scalar(engine, "SELECT COUNT(*) FROM pg_indexes WHERE indexname = 'ix_alerts_channel_status'") == 1
     engine.dispose()
@@ -72,16 +71,6 @@ def test_every_query_states_its_header():
             assert re.match(r"-- (table|view|query) +\S", head), path
             assert "-- grain" in path.read_text(), path
             assert not re.search(r"SELECT \*", path.read_text()), path
-
-
-def test_sql_and_catalogue_know_the_same_metrics():
-    text = (bundled("sql") / "_macros" / "metrics.sql").read_text()
-    units = dict(re.findall(r"\('(\w+)', '(\w+)'\)", text))
-    assert units == {m.name: m.unit for m in METRICS.values() if m.estimator == "mean"}
-    pairs = re.findall(r"\('(\w+)', '(\w+)', (TRUE|FALSE), (TRUE|FALSE)\)", text)
-    assert {p[0]: (p[1], p[2] == "TRUE", p[3] == "TRUE") for p in pairs} == {
-        m.name: (m.evaluator, m.is_complement, m.source == "judge") for m in METRICS.values() if m.evaluator
-    }
 
 
 def test_docs_tables_page_is_up_to_date():

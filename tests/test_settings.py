@@ -5,10 +5,10 @@ import yaml
 
 from anchorwatch.drift.checks import check_rules
 from anchorwatch.errors import ConfigError
-from anchorwatch.metrics import METRICS
 from anchorwatch.scoring.checks import load_checks
 from anchorwatch.settings import Settings, bundled, load_rules, load_settings
 from anchorwatch.settings.loader import load_mapping
+from anchorwatch.settings.metrics import METRICS
 
 
 def write(tmp_path: Path, text: str) -> Path:

@@ -1,3 +1,4 @@
+import json
 from datetime import date
 
 import pandas as pd
@@ -5,8 +6,8 @@ import pytest
 
 from anchorwatch.errors import ConfigError
 from anchorwatch.simulator import SimulationPlan, parse_event, read_events, simulate
-from anchorwatch.simulator.judge_rules import verdict
-from evaluators import AnswerReview, Interaction
+from anchorwatch.simulator.judge_rules import reply_to
+from evaluators import Interaction, Review, shipped_rubrics
 
 END = date(2026, 3, 10)
 
@@ -74,5 +75,9 @@ def test_events_come_from_a_file_too(tmp_path):
 )
 def test_the_simulated_judge_judges_the_text(question, answer, quality, claims):
     row = Interaction("r", question, answer, context=("Plan A costs 12 dollars.",))
-    found = verdict(AnswerReview(fence_key="k").request(row).messages[1]["content"])
-    assert (found["quality"], len(found["unsupported_claims"])) == (quality, claims)
+    review = Review([shipped_rubrics()[name] for name in ("hallucination", "quality")])
+    request = review.request(row)
+    schema = {"json_schema": {"schema": request.schema}}
+    found = reply_to({"messages": list(request.messages), "response_format": schema})
+    assert (found["quality"], sum(claim["evidence"] is None for claim in found["hallucination"])) == (quality, claims)
+    review.parse(json.dumps(found), row)

@@ -40,11 +40,11 @@ class Task:
 def current_task() -> Task:
     """Read the configuration and find out which day this run is about."""
     from anchorwatch.drift.checks import check_rules
-    from anchorwatch.metrics import METRICS
+    from anchorwatch.settings.metrics import metrics_of
 
     settings = load_settings()
     book = load_rules(settings)
-    check_rules(book, settings, set(METRICS))
+    check_rules(book, settings, set(metrics_of(settings)))
     connection = find_connection(WAREHOUSE_CONNECTION)
     url = _postgres_url(connection) if connection is not None else warehouse_url(settings)
     return Task(settings, book, make_engine(url=url), _run())

@@ -12,7 +12,7 @@ from anchorwatch.airflow_support.context import find_connection
 from anchorwatch.errors import AnchorwatchError, TransientError
 from anchorwatch.judge_client import JudgeEndpoint, judge_endpoint
 from anchorwatch.settings import load_settings
-from anchorwatch.settings.model import JudgeSettings
+from anchorwatch.settings.judging import JudgeSettings
 
 JUDGE_CONNECTION = "anchorwatch_judge"
 

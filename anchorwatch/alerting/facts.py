@@ -24,6 +24,7 @@ class Fact:
         n_parts: Other segments in which the same change shows.
         reason: What else to know, such as since when an open finding is much worse.
         examples: Up to ten request ids of the day, the most telling first.
+        judge_suspected: The judge's anchors alarm too, so it may be the judge that changed.
         coinciding: New versions seen around the first day; coinciding, not causing.
     """
 
@@ -49,6 +50,7 @@ class Fact:
     explained_by: list[dict[str, Any]] = field(default_factory=list)
     n_parts: int = 0
     reason: str | None = None
+    judge_suspected: bool = False
 
     @property
     def segment(self) -> str:
@@ -66,6 +68,7 @@ class Fact:
             f"{self.metric} {moved} in {self.segment}: {self.value:.4g}{against}, "
             f"n = {self.n} over {self.tested_days} day{'s' * (self.tested_days > 1)}, since about {self.first_day}"
             + (f"; {self.reason}" if self.reason else "")
+            + ("; JUDGE SUSPECTED: its anchors alarm on the same night" if self.judge_suspected else "")
         )
 
     def details(self) -> list[str]:

@@ -7,7 +7,7 @@ from typing import Any, Literal
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import JSONB
 
-from anchorwatch.alerting import pagerduty, slack
+from anchorwatch.alerting import held, pagerduty, slack
 from anchorwatch.alerting.facts import Fact, new_facts
 from anchorwatch.settings import Settings
 
@@ -43,7 +43,8 @@ def queue_alerts(
     """Put the day's new findings, and incidents that are over, into the outbox.
 
     A row may be sent only if the run is no backfill, the day is not older than alerts.max_age_days, and
-    no row with its dedup_key was there before. A suppressed row stays suppressed.
+    no row with its dedup_key was there before. A suppressed row stays suppressed. A page over a judged metric
+    is held while the judge itself is suspected.
     """
     common = {"run_date": run_date, "run_id": run_id}
     status = _status(settings, run_date, is_backfill, today)
@@ -51,10 +52,12 @@ def queue_alerts(
     rows = _page_rows(settings, facts, run_date) + _slack_rows(settings, facts, run_date)
     if status == "pending":
         rows += _resolve_rows(connection, run_date)
+        held.release(connection, run_date)
     counts = {"pending": 0, "suppressed": 0}
     for row in rows:
         channel = settings.alerts.slack if row["channel"] == "slack" else settings.alerts.pagerduty
-        row["status"] = status if channel.enabled else "channel_off"
+        wished = row.get("status", status) if status == "pending" else status
+        row["status"] = wished if channel.enabled else "channel_off"
         inserted = connection.execute(_INSERT, common | row).rowcount
         counts["pending" if row["status"] == "pending" else "suppressed"] += inserted
     return QueuedAlerts(**counts)
@@ -81,6 +84,7 @@ def _page_rows(settings: Settings, facts: list[Fact], run_date: date) -> list[di
         {
             "dedup_key": f"anchorwatch:{rule_id}:{run_date}",
             "channel": "pagerduty",
+            **({"status": held.HELD} if all(fact.judge_suspected for fact in group) else {}),
             "severity": group[0].severity,
             "rule_ids": rule_id,
             "payload": pagerduty.trigger(

@@ -14,12 +14,12 @@ from anchorwatch.settings import RuleBook, Settings, load_rule_file, load_rules,
 def checked_settings() -> tuple[Settings, RuleBook]:
     """Load the configuration and its rules, and check that they fit together."""
     from anchorwatch.drift.checks import check_rules
-    from anchorwatch.metrics import METRICS
     from anchorwatch.scoring.checks import load_checks
+    from anchorwatch.settings.metrics import metrics_of
 
     settings = load_settings()
     book = load_rules(settings)
-    check_rules(book, settings, set(METRICS))
+    check_rules(book, settings, set(metrics_of(settings)))
     load_checks(settings)
     return settings, book
 
@@ -27,10 +27,10 @@ def checked_settings() -> tuple[Settings, RuleBook]:
 def checked_rules(settings: Settings, path: Path) -> RuleBook:
     """Load another rule file and check that it fits the configuration."""
     from anchorwatch.drift.checks import check_rules
-    from anchorwatch.metrics import METRICS
+    from anchorwatch.settings.metrics import metrics_of
 
     book = load_rule_file(path)
-    check_rules(book, settings, set(METRICS))
+    check_rules(book, settings, set(metrics_of(settings)))
     return book
 
 

@@ -6,12 +6,14 @@ from typing import Annotated
 import typer
 
 from anchorwatch.errors import ConfigError
-from anchorwatch.metrics import METRICS
 from anchorwatch.settings import bundled
+from anchorwatch.settings.metrics import METRICS
 from anchorwatch.warehouse.schema import Relation, relations
 
 CLASSES = {
     "input": "Logs",
+    "label": "People's labels",
+    "reference": "What metrics and epochs mean",
     "day": "Day tables: functions of that day's logs and the configuration",
     "derived": "Derived tables: recomputed by the one `derive` step",
     "outbox": "Alerts",
@@ -46,7 +48,7 @@ def tables_page() -> str:
     lines = [
         "# Tables, views and metrics",
         "",
-        "Generated from `sql/*/schema.yaml` and `anchorwatch/metrics/catalogue.py` by `make docs`.",
+        "Generated from `sql/*/schema.yaml` and `anchorwatch/settings/metrics.py` by `make docs`.",
         "All times are UTC; `run_date` is the UTC day of the logs.",
         "",
         *_metrics(),

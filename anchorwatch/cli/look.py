@@ -70,6 +70,7 @@ def _print_report(console: Console, found: dict[str, Any]) -> None:
         console.print(
             f"judge: {judge['judge_model']}, {judge['paid_calls']} calls paid, {judge['cached']} reused, {cost}"
         )
+    _print_judged(console, found["judged"])
     for warning in found["warnings"]:
         console.print(f"warning: {warning}", markup=False)
     if not found["findings"]:
@@ -82,6 +83,26 @@ def _print_report(console: Console, found: dict[str, Any]) -> None:
         console.print(f"new: {event['kind']} {event['value']} first seen {event['run_date']}", markup=False)
     quiet = f"{found['ok']} streams are quiet, {found['warning']} have growing evidence"
     console.print(f"{quiet}, {found['not_enough_data']} have not enough data to tell, {found['no_data']} have none")
+
+
+def _print_judged(console: Console, rows: list[dict[str, Any]]) -> None:
+    """Print what the judge says, and beside it what people's labels make of it."""
+    if not rows:
+        return
+    table = Table(box=None, header_style="bold")
+    for name in ("judged, all traffic", "n", "judge's value", "corrected", "how"):
+        table.add_column(name)
+    for row in rows:
+        raw = _with_interval(row["value"], row["ci_low"], row["ci_high"])
+        corrected = _with_interval(row["corrected_value"], row["corrected_ci_low"], row["corrected_ci_high"])
+        table.add_row(row["metric"], str(row["n"]), raw, corrected, row["correction"] or "")
+    console.print(table, markup=False)
+
+
+def _with_interval(value: float | None, low: float | None, high: float | None) -> str:
+    if value is None:
+        return "-"
+    return f"{value:.3f}" + (f" [{low:.3f}, {high:.3f}]" if low is not None and high is not None else "")
 
 
 def _print_segments(console: Console, group: dict[str, Any], most: int = 6) -> None:

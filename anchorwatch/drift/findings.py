@@ -39,6 +39,7 @@ class Finding:
     explained_by: list[dict[str, Any]] = field(default_factory=list)
     example_request_ids: list[str] = field(default_factory=list)
     reason: str | None = None
+    judge_suspected: bool | None = None
 
     @property
     def is_lead(self) -> bool:

@@ -10,7 +10,7 @@ from typing import Any
 from anchorwatch.errors import ConfigError, TransientError
 from anchorwatch.judge_client.body import Form, request_body
 from anchorwatch.judge_client.endpoint import JudgeEndpoint
-from anchorwatch.settings.model import JudgeSettings
+from anchorwatch.settings.judging import JudgeSettings
 from evaluators import JudgeRequest
 
 KEY = "anchorwatch_key"

@@ -3,7 +3,7 @@
 import json
 from typing import Any, Literal
 
-from anchorwatch.settings.model import JudgeSettings
+from anchorwatch.settings.judging import JudgeSettings
 from evaluators import JudgeRequest
 
 Form = Literal["json_schema", "json_object", "text"]

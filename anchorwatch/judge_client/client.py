@@ -11,7 +11,7 @@ from anchorwatch.judge_client.errors import EndpointDown, Garbled, Rejected, Row
 from anchorwatch.judge_client.http import MeteredHttp, metered_http
 from anchorwatch.judge_client.pace import Pace, retry_after
 from anchorwatch.judge_client.reply import read_reply
-from anchorwatch.settings.model import JudgeSettings
+from anchorwatch.settings.judging import JudgeSettings
 from evaluators import JudgeReply, JudgeRequest
 
 _FORM_WORDS = ("response_format", "json_schema", "json_object", "structured output")

@@ -4,7 +4,7 @@ import os
 from dataclasses import dataclass
 
 from anchorwatch.errors import ConfigError
-from anchorwatch.settings.model import JudgeSettings
+from anchorwatch.settings.judging import JudgeSettings
 
 
 @dataclass(frozen=True, slots=True)

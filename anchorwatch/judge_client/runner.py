@@ -10,7 +10,7 @@ from anchorwatch.judge_client.breaker import Breaker
 from anchorwatch.judge_client.client import OpenAIJudge
 from anchorwatch.judge_client.errors import EndpointDown, Garbled, RowUnscored
 from anchorwatch.judge_client.questions import Desk, Outcome, Question
-from evaluators import JudgeReply, MalformedReply
+from evaluators import JudgeDeclined, JudgeReply, MalformedReply
 
 RENEW_SECONDS = 5.0
 _T = TypeVar("_T")
@@ -122,14 +122,16 @@ class _Run:
 
     async def _ask(self, question: Question) -> Outcome:
         replies: list[JudgeReply] = []
-        reason = "judge_reply_unparsable"
+        reason, partial = "judge_reply_unparsable", None
         for attempt in range(1, 1 + self._attempts):
             try:
                 replies.append(await self._judge.ask(question.request))
                 self._breaker.worked()
                 return Outcome.of(question.key, replies, question.parse(replies[-1].text), None, attempt)
-            except MalformedReply:
-                reason = "judge_reply_unparsable"
+            except JudgeDeclined:
+                return Outcome.of(question.key, replies, None, "judge_refused", attempt)
+            except MalformedReply as error:
+                reason, partial = "judge_reply_unparsable", error.partial or partial
             except Garbled as error:
                 reason = str(error)
                 replies += [error.reply] if error.reply else []
@@ -140,7 +142,7 @@ class _Run:
             except EndpointDown as error:
                 self._breaker.failed(str(error))
                 return Outcome.of(question.key, replies, None, "judge_unavailable", attempt)
-        return Outcome.of(question.key, replies, None, reason, self._attempts)
+        return Outcome.of(question.key, replies, partial, None if partial else reason, self._attempts)
 
 
 def _first(errors: BaseExceptionGroup) -> BaseException:

@@ -7,13 +7,26 @@ from typing import Any
 import sqlalchemy as sa
 
 from anchorwatch.errors import TransientError
+from anchorwatch.metrics.corrections import reopen
 from anchorwatch.settings import Settings
+from anchorwatch.settings.metrics import metrics_of
 from anchorwatch.warehouse import query
 from anchorwatch.warehouse.days import day_window
+from anchorwatch.warehouse.metric_catalogue import store_metrics
 from anchorwatch.warehouse.rows import lock, plan_for_fresh_rows
 
-_PARTITIONS = ("samples", "evaluations", "daily_cells", "daily_metrics", "latency_histogram")
+_PARTITIONS = (
+    "samples",
+    "evaluations",
+    "judge_opinions",
+    "anchor_readings",
+    "daily_cells",
+    "daily_metrics",
+    "latency_histogram",
+)
+_WORK = ("work_samples", "work_evaluations", "work_opinions")
 _STALE_DAYS = 7
+_HAS_LABELS = sa.text("SELECT EXISTS (SELECT 1 FROM human_labels WHERE run_date = :run_date)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,9 +40,18 @@ class DayCounts:
 
 
 def publish_day(
-    connection: sa.Connection, settings: Settings, run_id: str, run_date: date, *, has_data: bool
+    connection: sa.Connection,
+    settings: Settings,
+    run_id: str,
+    run_date: date,
+    *,
+    has_data: bool,
+    main_evaluator: str = "quality",
 ) -> DayCounts:
     """Replace the day's partitions by what the run made; a day without logs becomes `no_data`.
+
+    Args:
+        main_evaluator: The judge's evaluator whose score makes a row count as judged.
 
     Raises:
         TransientError: The run's ledger is gone, so the run has to start the day again.
@@ -42,12 +64,16 @@ def publish_day(
     for table in _PARTITIONS:
         connection.execute(_delete(table), {"run_date": run_date})
     if has_data:
-        connection.execute(query("samples", "publish"), key)
-        connection.execute(query("evaluations", "publish"), key)
+        store_metrics(connection, metrics_of(settings))
+        connection.execute(query("samples", "publish"), key | {"main_evaluator": main_evaluator})
+        for table in ("evaluations", "judge_opinions", "anchor_readings"):
+            connection.execute(query(table, "publish"), key)
         _compute(connection, settings, run_date)
     _clean_up(connection, run_id, run_date)
     counts = _counts(connection, run_date, has_data)
     _store_partition(connection, run_date, counts)
+    if connection.execute(_HAS_LABELS, {"run_date": run_date}).scalar_one():
+        reopen(connection, run_date, run_date)
     return counts
 
 
@@ -69,6 +95,7 @@ def _compute(connection: sa.Connection, settings: Settings, run_date: date) -> N
     connection.execute(query("daily_metrics", "segments"), window | {"max_values": settings.max_segment_values})
     connection.exec_driver_sql("ANALYZE day_segments")
     connection.execute(query("daily_cells"), window)
+    connection.execute(query("daily_cells", "anchors"), {"run_date": run_date})
     connection.execute(query("daily_metrics"), {"run_date": run_date})
     connection.execute(query("daily_metrics", "percentiles"), window)
     connection.execute(query("latency_histogram"), window)
@@ -77,7 +104,7 @@ def _compute(connection: sa.Connection, settings: Settings, run_date: date) -> N
 
 def _clean_up(connection: sa.Connection, run_id: str, run_date: date) -> None:
     """Drop this run's copy, and what runs left behind that never came to publishing."""
-    for table in ("work_samples", "work_evaluations"):
+    for table in _WORK:
         statement = sa.delete(sa.table(table)).where(
             sa.column("run_id", sa.Text) == run_id, sa.column("run_date", sa.Date) == run_date
         )
@@ -102,10 +129,10 @@ def _counts(connection: sa.Connection, run_date: date, has_data: bool) -> DayCou
 def _store_partition(connection: sa.Connection, run_date: date, counts: DayCounts) -> None:
     content = connection.execute(query("day_partitions", "content_hash"), {"run_date": run_date}).scalar_one()
     statement = sa.text(
-        "INSERT INTO day_partitions (run_date, status, rows_in, content_hash) "
-        "VALUES (:run_date, :status, :rows_in, :content_hash) "
+        "INSERT INTO day_partitions (run_date, status, rows_in, content_hash, is_corrected) "
+        "VALUES (:run_date, :status, :rows_in, :content_hash, FALSE) "
         "ON CONFLICT (run_date) DO UPDATE SET status = excluded.status, rows_in = excluded.rows_in, "
-        "content_hash = excluded.content_hash"
+        "content_hash = excluded.content_hash, is_corrected = FALSE"
     )
     row = {
         "run_date": run_date,

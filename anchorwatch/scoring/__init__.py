@@ -2,6 +2,6 @@
 
 from anchorwatch.scoring.checks import run_checks
 from anchorwatch.scoring.desk import JudgeTotals
-from anchorwatch.scoring.judging import judge_shard
+from anchorwatch.scoring.judging import judge_anchors, judge_shard
 
-__all__ = ["JudgeTotals", "judge_shard", "run_checks"]
+__all__ = ["JudgeTotals", "judge_anchors", "judge_shard", "run_checks"]

@@ -12,7 +12,7 @@ from anchorwatch.judge_client import Outcome
 from anchorwatch.scoring.claims import Claims
 from anchorwatch.settings import Settings
 from anchorwatch.warehouse import copy_rows, query
-from evaluators import AnswerReview
+from evaluators import Review
 
 Mode = Literal["realtime", "batch"]
 
@@ -27,7 +27,7 @@ class Answer:
 
 _LOOK_UP = sa.text("SELECT cache_key, reply, judge_model FROM judge_cache WHERE cache_key = ANY(:keys)")
 _RECORDED = sa.text(
-    "SELECT request_id FROM judge_calls "
+    "SELECT request_id, cache_key FROM judge_calls "
     "WHERE run_id = :run_id AND run_date = :run_date AND request_id = ANY(:request_ids)"
 )
 _COLUMNS = (
@@ -47,10 +47,12 @@ def look_up(connection: sa.Connection, keys: Collection[str]) -> dict[str, Answe
 class CallLedger:
     """Writes what was asked and paid, in the same transaction as the answers it paid for."""
 
-    def __init__(self, settings: Settings, run_id: str, run_date: date, mode: Mode = "realtime") -> None:
+    def __init__(
+        self, settings: Settings, review: Review, run_id: str, run_date: date, mode: Mode = "realtime"
+    ) -> None:
         self._price = settings.price_table.get(settings.judge.model)
         self._run_id, self._run_date, self._mode = run_id, run_date, mode
-        self._evaluators = ",".join(sorted(name for name, _ in AnswerReview.evaluators))
+        self._evaluators = ",".join(sorted(name for name, _ in review.evaluators))
 
     def cost(self, outcome: Outcome) -> float | None:
         """Return what an outcome cost in USD; None without a price."""
@@ -101,11 +103,12 @@ class CallLedger:
     def record_cached(self, connection: sa.Connection, rows: Sequence[tuple[str, str, str]]) -> None:
         """Record rows that the cache answered (request_id, cache_key, judge_model), unless this run has them."""
         key = {"run_id": self._run_id, "run_date": self._run_date}
-        known = set(connection.execute(_RECORDED, key | {"request_ids": [row[0] for row in rows]}).scalars())
+        found = connection.execute(_RECORDED, key | {"request_ids": [row[0] for row in rows]})
+        known = {(row.request_id, row.cache_key) for row in found}
         calls = (
             self._cached_row(request_id, cache_key, model)
             for request_id, cache_key, model in rows
-            if request_id not in known
+            if (request_id, cache_key) not in known
         )
         copy_rows(connection, "judge_calls", _COLUMNS, calls)
 

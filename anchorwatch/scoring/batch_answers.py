@@ -15,10 +15,10 @@ from anchorwatch.scoring.answers import CallLedger
 from anchorwatch.scoring.batch_records import Batch
 from anchorwatch.scoring.claims import BATCH_LEASE_SECONDS, Claims
 from anchorwatch.scoring.interactions import named_interactions
-from anchorwatch.scoring.judging import answer_review
+from anchorwatch.scoring.reviews import make_review
 from anchorwatch.settings import Settings
 from anchorwatch.warehouse import connect
-from evaluators import AnswerReview, Interaction, MalformedReply
+from evaluators import Interaction, JudgeDeclined, MalformedReply, Review
 
 LINES_AT_ONCE = 500
 _OURS = sa.text("SELECT cache_key, request_id FROM judge_claims WHERE holder = :holder AND cache_key = ANY(:keys)")
@@ -33,8 +33,8 @@ def store_answers(engine: sa.Engine, settings: Settings, api: BatchApi, batch: B
     end are released: their questions are asked in real time.
     """
     claims = Claims(settings.judge, batch.holder, batch.run_id, batch.run_date, BATCH_LEASE_SECONDS)
-    ledger = CallLedger(settings, batch.run_id, batch.run_date, "batch")
-    review, answered = answer_review(settings), 0
+    review, answered = make_review(settings), 0
+    ledger = CallLedger(settings, review, batch.run_id, batch.run_date, "batch")
     for lines in _in_blocks(api.answers(state)):
         answered += _store_block(engine, review, claims, ledger, batch, dict(lines))
     with connect(engine) as connection:
@@ -51,7 +51,7 @@ def store_answers(engine: sa.Engine, settings: Settings, api: BatchApi, batch: B
 
 
 def _store_block(
-    engine: sa.Engine, review: AnswerReview, claims: Claims, ledger: CallLedger, batch: Batch, lines: dict[str, Any]
+    engine: sa.Engine, review: Review, claims: Claims, ledger: CallLedger, batch: Batch, lines: dict[str, Any]
 ) -> int:
     with connect(engine) as connection:
         ours = connection.execute(_OURS, {"holder": claims.holder, "keys": list(lines)}).all()
@@ -67,13 +67,15 @@ def _store_block(
     return sum(outcome.parsed is not None for outcome in outcomes)
 
 
-def _outcome(review: AnswerReview, key: str, body: Any, row: Interaction) -> Outcome:
+def _outcome(review: Review, key: str, body: Any, row: Interaction) -> Outcome:
     try:
         reply = read_reply(body)
     except RowUnscored as error:
         return Outcome.of(key, [error.reply] if error.reply else [], None, str(error), 1)
     try:
         return Outcome.of(key, [reply], review.parse(reply.text, row), None, 1)
+    except JudgeDeclined:
+        return Outcome.of(key, [reply], None, "judge_refused", 1)
     except MalformedReply:
         return Outcome.of(key, [reply], None, "judge_reply_unparsable", 1)
 

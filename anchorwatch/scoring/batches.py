@@ -21,7 +21,7 @@ from anchorwatch.scoring.batch_records import Batch
 from anchorwatch.scoring.claims import BATCH_LEASE_SECONDS, Claims, Wish
 from anchorwatch.scoring.desk import FIRST_OUTPUT_TOKENS
 from anchorwatch.scoring.interactions import Shard, chosen_page
-from anchorwatch.scoring.judging import answer_review
+from anchorwatch.scoring.reviews import make_review
 from anchorwatch.settings import Settings
 from anchorwatch.warehouse import connect
 
@@ -43,7 +43,7 @@ class BatchSender:
 
     def __init__(self, engine: sa.Engine, settings: Settings, api: BatchApi, part: Shard) -> None:
         self._engine, self._settings, self._api, self._part = engine, settings, api, part
-        self._review = answer_review(settings)
+        self._review = make_review(settings)
         self._price = settings.price_table.get(settings.judge.model)
         self._items = self._read()
         self._carry: _Item | None = None

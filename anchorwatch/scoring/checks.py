@@ -7,14 +7,14 @@ from typing import Any
 import sqlalchemy as sa
 
 from anchorwatch.errors import ConfigError
-from anchorwatch.scoring.epochs import check_epoch
+from anchorwatch.scoring.epochs import Identity, check_identity
 from anchorwatch.scoring.interactions import logged_interactions
 from anchorwatch.scoring.rows import NO_RESPONSE, evaluation_row, replace_rows
 from anchorwatch.settings import Settings
 from anchorwatch.warehouse import connect
 from evaluators import EvaluatorFn, Interaction, Score, UnknownEvaluator, get_evaluator
 
-Check = tuple[tuple[str, str, str], EvaluatorFn]
+Check = tuple[Identity, EvaluatorFn]
 
 
 def load_checks(settings: Settings) -> list[Check]:
@@ -29,15 +29,14 @@ def load_checks(settings: Settings) -> list[Check]:
             registered, function = get_evaluator(chosen.name, **chosen.options)
         except UnknownEvaluator as error:
             raise ConfigError(f"evaluators: {error}") from None
-        epoch = check_epoch(registered.name, registered.version, chosen.options)
-        checks.append(((registered.name, registered.version, epoch), function))
+        checks.append((check_identity(registered.name, registered.version, chosen.options), function))
     return checks
 
 
 def run_checks(engine: sa.Engine, settings: Settings, run_id: str, run_date: date) -> int:
     """Score every logged row with every deterministic evaluator; return how many scores there are."""
     checks = load_checks(settings)
-    names = [identity[0] for identity, _ in checks]
+    names = [identity.name for identity, _ in checks]
     with connect(engine) as reading, connect(engine) as writing:
         rows = _rows(logged_interactions(reading, run_id, run_date), checks, settings, run_id, run_date)
         return replace_rows(writing, rows, run_id, run_date, names)

@@ -7,7 +7,7 @@ from decimal import Decimal
 
 import sqlalchemy as sa
 
-from anchorwatch.settings.model import JudgeSettings
+from anchorwatch.settings.judging import JudgeSettings
 from anchorwatch.warehouse import query
 
 LEASE_SECONDS = 15.0

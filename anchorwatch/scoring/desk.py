@@ -4,7 +4,7 @@ import functools
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import islice
 
 import sqlalchemy as sa
@@ -12,11 +12,12 @@ import sqlalchemy as sa
 from anchorwatch.judge_client import CHARS_PER_TOKEN, Outcome, Question, cache_key
 from anchorwatch.scoring.answers import Answer, CallLedger, look_up
 from anchorwatch.scoring.claims import Claims, Wish
-from anchorwatch.scoring.interactions import PAGE_ROWS, Shard, chosen_page
+from anchorwatch.scoring.interactions import PAGE_ROWS
+from anchorwatch.scoring.row_sources import RowSource
 from anchorwatch.scoring.score_buffer import ScoreBuffer
 from anchorwatch.settings import Settings
 from anchorwatch.warehouse import connect, told_errors
-from evaluators import AnswerReview, Interaction, JudgeRequest
+from evaluators import Interaction, JudgeRequest, Review
 
 BLOCK_ROWS = 100
 """Rows looked up and claimed together."""
@@ -42,6 +43,11 @@ class JudgeTotals:
     cost_usd: float = 0.0
     reasons: dict[str, int] = field(default_factory=dict)
 
+    def with_more(self, other: "JudgeTotals") -> "JudgeTotals":
+        """Add what another judge of the same rows cost."""
+        money = {name: getattr(self, name) + getattr(other, name) for name in ("paid", "cached", "cost_usd")}
+        return replace(self, **money)
+
 
 @dataclass(frozen=True, slots=True)
 class Row:
@@ -63,15 +69,15 @@ class ShardDesk:
         self,
         engine: sa.Engine,
         settings: Settings,
-        review: AnswerReview,
-        part: Shard,
+        review: Review,
+        rows: RowSource,
         claims: Claims,
         buffer: ScoreBuffer,
         progress: Callable[[JudgeTotals], None] = lambda totals: None,
     ) -> None:
-        self._engine, self._settings, self._review, self._part = engine, settings, review, part
+        self._engine, self._settings, self._review, self._source = engine, settings, review, rows
         self._claims, self._buffer, self._progress = claims, buffer, progress
-        self._ledger = CallLedger(settings, part.run_id, part.run_date)
+        self._ledger = CallLedger(settings, review, rows.part.run_id, rows.part.run_date)
         self._price = settings.price_table.get(settings.judge.model)
         self._connection: sa.Connection | None = None
         self._rows: Iterator[Row] = iter(())
@@ -168,12 +174,12 @@ class ShardDesk:
 
     def _page(self, after: int, page_rows: int, only_open: bool) -> tuple[list[Row], int]:
         with connect(self._engine) as connection:
-            page = chosen_page(connection, self._part, after=after, page_rows=page_rows, only_open=only_open)
+            page = self._source.page(connection, after=after, page_rows=page_rows, only_open=only_open)
         return [self._row(interaction) for interaction in page.interactions], page.last_rank
 
     def _row(self, interaction: Interaction) -> Row:
         request = self._review.request(interaction)
-        return Row(interaction, request, cache_key(self._settings.judge, request))
+        return Row(interaction, request, cache_key(self._settings.judge, request, self._source.occasion))
 
     def _sort_out(self, rows: list[Row]) -> list[Question]:
         """Settle what can be settled without asking; return the questions for the rest."""

@@ -2,22 +2,46 @@
 
 import hashlib
 import json
+from dataclasses import dataclass
 from typing import Any
 
-from anchorwatch.settings.model import JudgeSettings
-from evaluators import AnswerReview
+from anchorwatch.settings.judging import JudgeSettings
+from evaluators import Review
 
 
-def check_epoch(name: str, version: str, options: dict[str, Any]) -> str:
-    """Return the epoch of a deterministic evaluator: name, version and options."""
-    return _short_hash([name, version, options])
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """An evaluator as it ran."""
+
+    name: str
+    version: str
+    epoch: str
 
 
-def judge_epoch(name: str, version: str, settings: JudgeSettings) -> str:
-    """Return the epoch of a judged score: evaluator version, judge model, parameters, rubric, and what it sees."""
-    parameters = [settings.model, settings.temperature, settings.seed, settings.max_context_chars]
-    return _short_hash([name, version, *parameters, AnswerReview.rubric_version])
+def check_identity(name: str, version: str, options: dict[str, Any]) -> Identity:
+    """Return a deterministic evaluator's identity: name, version and options."""
+    return Identity(name, version, _short_hash([name, version, options]))
 
 
-def _short_hash(parts: list[Any]) -> str:
+def judge_identities(settings: JudgeSettings, review: Review) -> list[Identity]:
+    """Return the identities of all judged evaluators."""
+    told = judge_parameters(settings, review)
+    return [Identity(name, version, _short_hash([name, version, told])) for name, version in review.evaluators]
+
+
+def judge_parameters(settings: JudgeSettings, review: Review) -> dict[str, Any]:
+    """Return what a judged score depends on besides the row: who judges, by what rules, and what they get to see."""
+    return {
+        "models": settings.models,
+        "cascade": settings.cascade.model_dump() if settings.cascade is not None else None,
+        "jury": settings.jury.aggregate if settings.jury is not None else None,
+        "temperature": settings.temperature,
+        "seed": settings.seed,
+        "max_context_chars": settings.max_context_chars,
+        "rubric_version": review.rubric_version,
+        "redaction_version": review.redaction_version,
+    }
+
+
+def _short_hash(parts: Any) -> str:
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:12]

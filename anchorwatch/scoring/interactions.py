@@ -8,10 +8,11 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from anchorwatch.scoring.panel import FIRST, STRONG
 from anchorwatch.warehouse import query
 from anchorwatch.warehouse.days import day_window
 from anchorwatch.warehouse.rows import plan_for_fresh_rows
-from evaluators import AnswerReview, Interaction
+from evaluators import Interaction
 
 ROWS_AT_ONCE = 1000
 PAGE_ROWS = 2000
@@ -47,12 +48,21 @@ class Shard:
 
 
 def chosen_page(
-    connection: sa.Connection, part: Shard, *, after: int, page_rows: int = PAGE_ROWS, only_open: bool = False
+    connection: sa.Connection,
+    part: Shard,
+    *,
+    after: int,
+    page_rows: int = PAGE_ROWS,
+    role: str = FIRST,
+    evaluator: str = "",
+    only_open: bool = False,
 ) -> Page:
     """Return the next rows a shard has to judge, in the order of the keyed hash; an empty page is the end.
 
     Args:
-        only_open: Leave out rows that have a score, or a reason for having none, in this run already.
+        role: Who judges; the strong judge of a cascade gets the rows that the first one hands on.
+        evaluator: One of the judge's evaluators.
+        only_open: Leave out rows of which that judge has given a score, or a reason for having none, already.
     """
     arguments = {
         "run_id": part.run_id,
@@ -62,8 +72,10 @@ def chosen_page(
         **day_window(part.run_date),
         "after": after,
         "page_rows": page_rows,
+        "role": role,
+        "evaluator": evaluator,
         "only_open": only_open,
-        "evaluator": AnswerReview.evaluators[0][0],
+        "only_escalated": role == STRONG,
     }
     plan_for_fresh_rows(connection)
     rows = connection.execute(query("evaluations", "chosen"), arguments).all()

@@ -7,21 +7,21 @@ import sqlalchemy as sa
 
 from anchorwatch.errors import AnchorwatchError, TransientError
 from anchorwatch.judge_client import JudgeEndpoint, OpenAIJudge, Pace, ask_all
+from anchorwatch.scoring.anchors import Anchor
 from anchorwatch.scoring.claims import BATCH_HOLDER, LEASE_SECONDS, Claims, held_by
+from anchorwatch.scoring.combining import combine_shard
 from anchorwatch.scoring.desk import JudgeTotals, ShardDesk
 from anchorwatch.scoring.interactions import Shard
+from anchorwatch.scoring.panel import ANCHOR, Seat, seats
+from anchorwatch.scoring.reviews import main_evaluator, make_review
+from anchorwatch.scoring.row_sources import AnchorRows, RowSource, SampledRows
 from anchorwatch.scoring.score_buffer import ScoreBuffer
 from anchorwatch.settings import Settings
-from anchorwatch.settings.model import JudgeSettings
-from anchorwatch.warehouse import connect
-from evaluators import AnswerReview
+from anchorwatch.settings.judging import JudgeSettings
+from anchorwatch.warehouse import connect, query
+from evaluators import Review
 
 WAIT_SECONDS = 1.0
-
-
-def answer_review(settings: Settings) -> AnswerReview:
-    """Return the judge's evaluator as configured."""
-    return AnswerReview(fence_key=settings.sampling.key, max_context_chars=settings.judge.max_context_chars)
 
 
 def judge_shard(
@@ -33,7 +33,7 @@ def judge_shard(
     *,
     tasks: int = 1,
 ) -> JudgeTotals:
-    """Judge the rows of one shard and write their scores into the run's copy.
+    """Have every judge of the panel judge the rows of one shard, and write the scores into the run's copy.
 
     Args:
         tasks: Tasks that ask at the same time and share the limits per minute.
@@ -42,19 +42,68 @@ def judge_shard(
         TransientError: The endpoint is dead, or a batch still has the answers; what came is in the cache.
         ConfigError: The endpoint refuses the key or the model.
     """
-    review = answer_review(settings)
+    review = make_review(settings)
+    key = {"run_id": part.run_id, "run_date": part.run_date, "shard": part.shard, "shards": part.shards}
+    with connect(engine) as connection:
+        connection.execute(query("work_opinions", "clear_shard"), key)
+    totals: JudgeTotals | None = None
+    for seat in seats(settings):
+        rows = SampledRows(part, seat.role, main_evaluator(review))
+        buffer = ScoreBuffer(engine, settings, review, part, seat)
+        shown = progress if totals is None else lambda so_far: None
+        found = _ask(engine, review, endpoint, seat, rows, buffer, shown, tasks)
+        totals = found if totals is None else totals.with_more(found)
+    combine_shard(engine, settings.judge, review, part)
+    assert totals is not None
+    return totals
+
+
+def judge_anchors(
+    engine: sa.Engine,
+    settings: Settings,
+    endpoint: JudgeEndpoint,
+    part: Shard,
+    anchors: tuple[Anchor, ...],
+    *,
+    tasks: int = 1,
+) -> JudgeTotals:
+    """Ask the first judge about the anchors, once for this day, whatever it said of them for others.
+
+    Raises:
+        TransientError, ConfigError: As `judge_shard`.
+    """
+    review = make_review(settings)
+    statement = sa.text("DELETE FROM work_opinions WHERE run_id = :run_id AND run_date = :run_date AND role = :role")
+    with connect(engine) as connection:
+        connection.execute(statement, {"run_id": part.run_id, "run_date": part.run_date, "role": ANCHOR})
+    expected = {anchor.interaction.request_id: anchor.expected for anchor in anchors}
+    seat = Seat(ANCHOR, seats(settings)[0].settings)
+    buffer = ScoreBuffer(engine, settings, review, part, seat, expected)
+    return _ask(engine, review, endpoint, seat, AnchorRows(part, anchors), buffer, lambda so_far: None, tasks)
+
+
+def _ask(
+    engine: sa.Engine,
+    review: Review,
+    endpoint: JudgeEndpoint,
+    seat: Seat,
+    rows: RowSource,
+    buffer: ScoreBuffer,
+    progress: Callable[[JudgeTotals], None],
+    tasks: int,
+) -> JudgeTotals:
+    """Ask one judge about all rows of a source, those that others are asking about last."""
+    judge, part = seat.settings.judge, rows.part
     # The same after a retry, which so takes over what its killed predecessor was asking.
-    holder = f"{part.run_id} {part.run_date} {part.shard}"
-    claims = Claims(settings.judge, holder, part.run_id, part.run_date, LEASE_SECONDS)
-    buffer = ScoreBuffer(engine, settings, review, part)
-    buffer.clear()
-    desk = ShardDesk(engine, settings, review, part, claims, buffer, progress)
+    holder = f"{part.run_id} {part.run_date} {part.shard} {seat.role}"
+    claims = Claims(judge, holder, part.run_id, part.run_date, LEASE_SECONDS)
+    desk = ShardDesk(engine, seat.settings, review, rows, claims, buffer, progress)
     only_open = False
     try:
         while True:
             desk.begin_pass(only_open=only_open)
-            judge = OpenAIJudge(settings.judge, endpoint, pace(settings.judge, tasks))
-            ask_all(judge, desk, concurrency=settings.judge.concurrency, reasks=settings.judge.reasks)
+            client = OpenAIJudge(judge, endpoint, pace(judge, tasks))
+            ask_all(client, desk, concurrency=judge.concurrency, reasks=judge.reasks)
             desk.end_pass()
             if not desk.set_aside:
                 return desk.totals

@@ -6,6 +6,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from anchorwatch.scoring.epochs import Identity
 from anchorwatch.warehouse import copy_rows
 from anchorwatch.warehouse.schema import relation
 from evaluators import Interaction, Score
@@ -18,29 +19,29 @@ def evaluation_row(
     run_id: str,
     run_date: date,
     interaction: Interaction,
-    evaluator: tuple[str, str, str],
+    identity: Identity,
     score: Score,
     *,
-    judge_model: str | None = None,
-    trimmed_chars: int | None = None,
     store_text: bool = False,
 ) -> tuple[Any, ...]:
-    """Return the row; `evaluator` is (name, version, epoch)."""
+    """Return the row of a deterministic score."""
     return (
         run_id,
         run_date,
         interaction.request_id,
-        *evaluator,
+        identity.name,
+        identity.version,
+        identity.epoch,
         score.value,
         score.label,
-        _explanation(interaction, score, store_text),
+        explanation(interaction, score, store_text),
         score.unscored_reason,
-        judge_model,
-        trimmed_chars,
+        None,
+        None,
     )
 
 
-def _explanation(interaction: Interaction, score: Score, store_text: bool) -> str | None:
+def explanation(interaction: Interaction, score: Score, store_text: bool) -> str | None:
     """Say why and where; what stands there only if the configuration allows it."""
     places = [f"{span.field}[{span.start}:{span.end}]" for span in score.spans]
     if store_text:

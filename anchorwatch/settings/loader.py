@@ -9,6 +9,7 @@ import yaml
 from pydantic import BaseModel, ValidationError
 
 from anchorwatch.errors import ConfigError
+from anchorwatch.settings.extensions import load_extensions
 from anchorwatch.settings.mapping import Mapping
 from anchorwatch.settings.model import Settings
 from anchorwatch.settings.paths import bundled
@@ -24,12 +25,21 @@ def config_path(path: str | os.PathLike[str] | None = None) -> Path:
 
 
 def load_settings(path: str | os.PathLike[str] | None = None) -> Settings:
-    """Read and validate the configuration.
+    """Read and validate the configuration, and load the extensions beside it.
 
     Raises:
-        ConfigError: The file is missing, is not YAML, or a key is unknown, missing or out of range.
+        ConfigError: The file is missing, is not YAML, or a key is unknown, missing or out of range; or an
+            extension cannot be loaded.
     """
-    return read_model(config_path(path), Settings)
+    file = config_path(path)
+    settings = read_model(file, Settings)
+    load_extensions(file.parent / settings.extensions)
+    return settings
+
+
+def beside_config(name: str, path: str | os.PathLike[str] | None = None) -> Path:
+    """Return the path of a file that the configuration names, relative to the configuration file."""
+    return config_path(path).parent / name
 
 
 def load_rules(settings: Settings, config: str | os.PathLike[str] | None = None) -> RuleBook:

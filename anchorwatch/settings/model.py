@@ -4,6 +4,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
+from anchorwatch.settings.judging import JudgeSettings
 from anchorwatch.settings.mapping import ColumnMap
 from anchorwatch.settings.prices import Price, shipped_prices
 from anchorwatch.settings.section import Section, Share
@@ -75,81 +76,6 @@ class SamplingSettings(Section):
     min_cell_rows: Annotated[int, Field(ge=1)] = 20
 
 
-class BatchSettings(Section):
-    """How the judge's batch mode splits and waits.
-
-    Attributes:
-        max_requests_per_file: Requests in one batch; the OpenAI API takes 50,000.
-        max_bytes_per_file: Size of one batch's input; the OpenAI API takes 200 MB.
-        poll_seconds: Time between two looks at a batch.
-        max_wait_hours: A batch that is unfinished for longer fails the task, and is kept: clearing the task
-            goes on waiting for it.
-    """
-
-    max_requests_per_file: Annotated[int, Field(ge=1, le=50_000)] = 50_000
-    max_bytes_per_file: Annotated[int, Field(ge=10_000, le=200_000_000)] = 150_000_000
-    poll_seconds: Annotated[float, Field(gt=0)] = 60.0
-    max_wait_hours: Annotated[float, Field(gt=0)] = 26.0
-
-
-class JudgeSettings(Section):
-    """The LLM that scores, and how much of the traffic it sees.
-
-    Attributes:
-        enabled: Without it only deterministic evaluators run.
-        model: Model name sent to the endpoint.
-        base_url: Any OpenAI-compatible endpoint; empty means `OPENAI_BASE_URL` or OpenAI itself.
-        fraction: Share of the estimated production traffic to judge, at most all logged rows.
-        max_rows_per_day: Rows beyond this are `over_budget`; none means no ceiling.
-        max_context_chars: Of a longer context the judge sees the passages nearest to the answer, up to this
-            size; `evaluations.trimmed_chars` says how much it did not see.
-        max_input_chars: Rows whose messages are longer are unscored as `input_too_long`.
-        mode: `batch` sends the day to the Batch API (half the price, up to 24 hours), `auto` does so for
-            days that are too old to alert, `realtime` never.
-        shards: Airflow tasks the judge's work is cut into.
-        concurrency: Calls in flight per shard, at most; fewer while the endpoint says 429.
-        requests_per_minute: Limit over all tasks together; none: what the endpoint's headers say.
-        tokens_per_minute: As above, input and output.
-        pool_slots: Size of the Airflow pool `llm_judge`; each task gets the limits divided by it.
-        max_usd_per_run: Judging one day stops here; the rest is `over_budget` until a later run.
-        max_usd_per_month: As above, for all runs of a calendar month (UTC).
-        max_retries: Retries of one call by the client (429, 5xx, timeouts).
-        reasks: Further calls after a malformed reply.
-        structured_output: How the reply's form is asked for; `auto` begins with json_schema and falls back
-            where the endpoint rejects it.
-        max_output_tokens: Limit of a reply; none sends no limit.
-    """
-
-    enabled: bool = True
-    model: str = "gpt-4.1-mini"
-    base_url: str | None = None
-    fraction: Share = 0.025
-    max_rows_per_day: Annotated[int, Field(ge=0)] | None = None
-    max_context_chars: Annotated[int, Field(ge=500)] = 100_000
-    max_input_chars: Annotated[int, Field(ge=1000)] = 200_000
-    mode: Literal["realtime", "batch", "auto"] = "realtime"
-    batch: BatchSettings = BatchSettings()
-    shards: Annotated[int, Field(ge=1, le=1000)] = 2
-    concurrency: Annotated[int, Field(ge=1, le=256)] = 32
-    requests_per_minute: Annotated[int, Field(ge=1)] | None = None
-    tokens_per_minute: Annotated[int, Field(ge=1)] | None = None
-    pool_slots: Annotated[int, Field(ge=1)] = 2
-    max_usd_per_run: Annotated[float, Field(ge=0)] | None = None
-    max_usd_per_month: Annotated[float, Field(ge=0)] | None = None
-    timeout_seconds: Annotated[float, Field(gt=0)] = 60.0
-    max_retries: Annotated[int, Field(ge=0, le=20)] = 4
-    reasks: Annotated[int, Field(ge=0, le=5)] = 2
-    temperature: Annotated[float, Field(ge=0, le=2)] | None = 0.0
-    seed: int | None = 7
-    structured_output: Literal["auto", "json_schema", "json_object", "text"] = "auto"
-    max_output_tokens: Annotated[int, Field(ge=1)] | None = None
-
-    @property
-    def has_ceiling(self) -> bool:
-        """Whether spending is limited."""
-        return self.max_usd_per_run is not None or self.max_usd_per_month is not None
-
-
 class EvaluatorSettings(Section):
     """One evaluator to run: its registered name and its options."""
 
@@ -217,13 +143,19 @@ class PrivacySettings(Section):
 
     Attributes:
         store_text: Allow explanations to quote the logged text (off: kinds and offsets only).
+        redact_before_judge: Take personal data and secrets out of the text before it leaves for the judge.
     """
 
     store_text: bool = False
+    redact_before_judge: bool = True
 
 
 class Settings(Section):
-    """The whole configuration."""
+    """The whole configuration.
+
+    Attributes:
+        extensions: Folder beside the configuration file with evaluators (`*.py`) and rubrics (`*.md`) of your own.
+    """
 
     logging_policy: Literal["complete", "column"] | SampledLogging
     warehouse: WarehouseSettings = WarehouseSettings()
@@ -253,8 +185,14 @@ class Settings(Section):
             "grounding",
             "repetition",
             "ground_truth_agreement",
+            "injection_attempt",
+            "injection_success",
+            "pii_leak",
+            "secret_leak",
+            "harmful_content",
         )
     ]
+    extensions: str = "extensions"
     judge: JudgeSettings = JudgeSettings()
     prices: dict[str, Price] = {}
     gate: GateSettings = GateSettings()
@@ -269,9 +207,10 @@ class Settings(Section):
 
     @model_validator(mode="after")
     def _ceiling_needs_a_price(self) -> "Settings":
-        if self.judge.enabled and self.judge.has_ceiling and self.judge.model not in self.price_table:
+        unpriced = [model for model in self.judge.models if model not in self.price_table]
+        if self.judge.enabled and self.judge.has_ceiling and unpriced:
             raise ValueError(
-                f"judge.max_usd_per_run and judge.max_usd_per_month need a price for '{self.judge.model}' in `prices`"
+                f"judge.max_usd_per_run and judge.max_usd_per_month need a price for '{unpriced[0]}' in `prices`"
             )
         return self
 

@@ -11,9 +11,12 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from anchorwatch.simulator.batch_endpoints import Batches
-from anchorwatch.simulator.judge_rules import verdict
+from anchorwatch.simulator.judge_rules import reply_to
 
 MODEL = "simulated-rule-judge-1"
+LENIENT_MODEL = "simulated-lenient-judge-1"
+"""The same rules, but it lets some mistakes pass: a judge whose error people's labels correct."""
+_LENIENCE = {LENIENT_MODEL: 0.3}
 _CHARS_PER_TOKEN = 4
 
 Fault = Callable[[int, dict[str, Any]], Response | None]
@@ -28,7 +31,7 @@ def create_app(fault: Fault = lambda number, body: None) -> Starlette:
     counts: Counter[str] = Counter()
 
     def answer(body: dict[str, Any]) -> dict[str, Any]:
-        reply = json.dumps(verdict(body["messages"][-1]["content"]))
+        reply = json.dumps(reply_to(body, _LENIENCE.get(body["model"], 0.0)))
         return _completion(body, reply, counts["calls"])
 
     async def complete(request: Request) -> Response:
@@ -43,7 +46,12 @@ def create_app(fault: Fault = lambda number, body: None) -> Starlette:
         return JSONResponse({"calls": counts["calls"], "batches": len(batches.created)})
 
     async def models(request: Request) -> Response:
-        return JSONResponse({"object": "list", "data": [{"id": MODEL, "object": "model", "owned_by": "anchorwatch"}]})
+        return JSONResponse(
+            {
+                "object": "list",
+                "data": [{"id": name, "object": "model", "owned_by": "anchorwatch"} for name in (MODEL, LENIENT_MODEL)],
+            }
+        )
 
     batches = Batches(answer)
     routes = [
@@ -64,7 +72,7 @@ def _completion(body: dict[str, Any], reply: str, number: int) -> dict[str, Any]
         "id": f"simulated-{number}",
         "object": "chat.completion",
         "created": 0,
-        "model": MODEL,
+        "model": body["model"] if body["model"] in _LENIENCE else MODEL,
         "choices": [{"index": 0, "finish_reason": "stop", "message": {"role": "assistant", "content": reply}}],
         "usage": {"prompt_tokens": asked, "completion_tokens": told, "total_tokens": asked + told},
     }

@@ -14,6 +14,7 @@ from anchorwatch.scoring.batch_answers import store_answers
 from anchorwatch.scoring.batch_records import Batch
 from anchorwatch.scoring.batches import BatchSender
 from anchorwatch.scoring.interactions import Shard
+from anchorwatch.scoring.panel import seats
 from anchorwatch.settings import Settings
 from anchorwatch.warehouse import connect
 
@@ -29,14 +30,16 @@ def wants_batch(settings: Settings, run_date: date, today: date) -> bool:
 
 
 def send_batches(engine: sa.Engine, settings: Settings, endpoint: JudgeEndpoint, part: Shard) -> list[Batch]:
-    """Send a shard's open questions; return the batches to wait for, none where all is answered.
+    """Send a shard's open questions to the first judge; return the batches to wait for, none where all is answered.
+
+    The strong judge of a cascade, and the other jurors, are asked in real time afterwards.
 
     Raises:
         ConfigError: The endpoint has no Batch API, and `judge.mode` insists on it.
     """
     with BatchApi(settings.judge, endpoint) as api:
         try:
-            return BatchSender(engine, settings, api, part).send()
+            return BatchSender(engine, seats(settings)[0].settings, api, part).send()
         except BatchUnsupported as error:
             if settings.judge.mode == "batch":
                 raise

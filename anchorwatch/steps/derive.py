@@ -6,10 +6,12 @@ from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
 
-from anchorwatch.metrics import METRICS, replace_rolling
+from anchorwatch.metrics import correct_days, replace_rolling
 from anchorwatch.settings import RuleBook
+from anchorwatch.settings.metrics import ANCHOR_AGREEMENT, METRICS, Metric
 from anchorwatch.warehouse import connect, query
 from anchorwatch.warehouse.days import day_window
+from anchorwatch.warehouse.metric_catalogue import read_metrics
 from anchorwatch.warehouse.rows import lock, plan_for_fresh_rows
 
 if TYPE_CHECKING:
@@ -32,6 +34,7 @@ def derive(engine: sa.Engine, book: RuleBook) -> list[date]:
     with connect(engine) as connection:
         lock(connection, "derive")
         plan_for_fresh_rows(connection)
+        correct_days(connection)
         wanted, changed = _out_of_date(connection, book)
         if changed is None:
             return []
@@ -73,21 +76,32 @@ def _detect(connection: sa.Connection, book: RuleBook, days: list[date]) -> None
     clear(connection, days[0])
     for day in days:
         connection.execute(query("change_events"), {"run_date": day})
-    panel = read_panel(connection, book, metric_kinds(), days[0], days[-1])
+    metrics = read_metrics(connection)
+    panel = read_panel(connection, book, metric_kinds(metrics), days[0], days[-1])
     memory = read_memory(connection, panel, days[0])
     identity = config_hash(book)
 
     def write(day: date, night: object, findings: "list[Finding]") -> None:
+        mark_suspicion(findings, metrics)
         for finding in findings:
             if finding.is_news and finding.is_lead:
-                finding.example_request_ids = _examples(connection, finding)
+                finding.example_request_ids = _examples(connection, metrics, finding)
         write_night(connection, panel, memory, night, findings, day, identity)  # type: ignore[arg-type]
 
     replay(panel, book, memory, days, read_acks(connection, days[0]), write)
 
 
-def _examples(connection: sa.Connection, finding: "Finding") -> list[str]:
-    metric, stream = METRICS.get(finding.stream.metric), finding.stream
+def mark_suspicion(findings: "list[Finding]", metrics: dict[str, Metric]) -> None:
+    """Note on every judged metric whether the judge itself is suspected: its anchors alarm on the same night."""
+    is_suspected = any(f.stream.metric == ANCHOR_AGREEMENT and f.status == "firing" for f in findings)
+    for finding in findings:
+        metric = metrics.get(finding.stream.metric)
+        if metric is not None and metric.source == "judge" and metric.evaluator is not None:
+            finding.judge_suspected = is_suspected
+
+
+def _examples(connection: sa.Connection, metrics: dict[str, Metric], finding: "Finding") -> list[str]:
+    metric, stream = metrics.get(finding.stream.metric), finding.stream
     arguments = {
         "metric": stream.metric,
         "evaluator": metric.evaluator if metric else None,
@@ -100,8 +114,8 @@ def _examples(connection: sa.Connection, finding: "Finding") -> list[str]:
     return list(connection.execute(query("drift_findings", "examples"), arguments).scalars())
 
 
-def metric_kinds() -> "dict[str, MetricKind]":
+def metric_kinds(metrics: dict[str, Metric] = METRICS) -> "dict[str, MetricKind]":
     """Return what drift has to know of each metric."""
     from anchorwatch.drift.streams import MetricKind
 
-    return {name: MetricKind(m.is_relative, m.unit == "rate", m.quantile) for name, m in METRICS.items()}
+    return {name: MetricKind(m.is_relative, m.unit == "rate", m.quantile) for name, m in metrics.items()}

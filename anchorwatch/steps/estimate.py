@@ -10,7 +10,7 @@ from anchorwatch.judge_client import CHARS_PER_TOKEN, cache_key
 from anchorwatch.sampling import draw_sample
 from anchorwatch.scoring.answers import look_up
 from anchorwatch.scoring.interactions import Shard, chosen_page
-from anchorwatch.scoring.judging import answer_review
+from anchorwatch.scoring.reviews import make_review
 from anchorwatch.settings import Settings
 from anchorwatch.steps.batch_mode import wants_batch
 from anchorwatch.warehouse import connect
@@ -59,7 +59,7 @@ def estimate(engine: sa.Engine, settings: Settings, days: Iterable[date], today:
 
 
 def _day(engine: sa.Engine, settings: Settings, day: date, output_tokens: float, today: date) -> DayEstimate:
-    review = answer_review(settings)
+    review = make_review(settings)
     chars: dict[str, int] = {}
     with connect(engine) as connection:
         nested = connection.begin_nested()

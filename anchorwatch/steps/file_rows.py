@@ -9,7 +9,7 @@ from anchorwatch.errors import ConfigError
 from anchorwatch.scoring.interactions import passages
 from evaluators import Interaction
 
-_TEXTS = ("prompt", "response", "ground_truth", "finish_reason", "query_type")
+_TEXTS = ("prompt", "response", "ground_truth", "finish_reason", "query_type", "other_response")
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,22 +19,27 @@ class FileRow:
     Attributes:
         number: Its place among the lines that are not empty, from 1.
         problem: Why it cannot be scored.
+        label: What the column of labels says, if one was named.
     """
 
     number: int
     request_id: str | None
     interaction: Interaction | None
     problem: str | None = None
+    label: str | None = None
 
 
-def read_rows(source: Path) -> Iterator[FileRow]:
+def read_rows(source: Path, labels: str | None = None) -> Iterator[FileRow]:
     """Yield the rows one by one.
+
+    Args:
+        labels: Column with a person's label.
 
     Raises:
         ConfigError: There is no such file.
     """
     for number, line in enumerate(_lines(source), 1):
-        yield _row(number, line)
+        yield _row(number, line, labels)
 
 
 def count_rows(source: Path) -> int:
@@ -49,7 +54,7 @@ def _lines(source: Path) -> Iterator[bytes]:
         yield from (line for line in file if line.strip())
 
 
-def _row(number: int, line: bytes) -> FileRow:
+def _row(number: int, line: bytes, labels: str | None) -> FileRow:
     try:
         data = json.loads(line)
     except (ValueError, RecursionError):
@@ -67,9 +72,18 @@ def _row(number: int, line: bytes) -> FileRow:
         finish_reason=text["finish_reason"],
         query_type=text["query_type"],
         status=str(data.get("status") or "ok"),
+        other_response=text["other_response"],
     )
-    return FileRow(number, request_id, interaction)
+    label = _label(data.get(labels)) if labels is not None else None
+    return FileRow(number, request_id, interaction, label=label)
 
 
 def _text(value: object) -> str | None:
     return value if isinstance(value, str) or value is None else json.dumps(value, ensure_ascii=False)
+
+
+def _label(value: object) -> str | None:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    text = _text(value)
+    return text.strip() if text is not None and text.strip() else None

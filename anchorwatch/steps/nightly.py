@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from anchorwatch.judge_client import JudgeEndpoint
 from anchorwatch.scoring.interactions import Shard
-from anchorwatch.settings import RuleBook, Settings
+from anchorwatch.settings import RuleBook, Settings, beside_config
 from anchorwatch.steps.costs import summarise_costs
 from anchorwatch.steps.derive import derive
 from anchorwatch.steps.run import Run, finish_run, record_rows, recorded, start_run
@@ -101,10 +101,17 @@ def judge(
     progress: "Callable[[JudgeTotals], None]" = lambda totals: None,
 ) -> dict[str, int]:
     """Judge one shard of the sample; return rows, calls paid, answers from the cache, rows unscored."""
-    from anchorwatch.scoring import judge_shard
+    from anchorwatch.scoring import judge_anchors, judge_shard
+    from anchorwatch.scoring.anchors import read_anchors
 
     part = Shard(run.run_id, run.run_date, shard, shards)
     with recorded(engine, run):
+        if shard == 0 and settings.judge.anchors is not None:
+            anchors = read_anchors(beside_config(settings.judge.anchors))
+            found = judge_anchors(engine, settings, endpoint, part, anchors, tasks=tasks)
+            print(
+                f"{run.run_date} anchors: {found.rows} rows, {found.paid} paid, {found.unscored} unscored", flush=True
+            )
         totals = judge_shard(engine, settings, endpoint, part, progress, tasks=tasks)
     counts = {"rows": totals.rows, "paid": totals.paid, "cached": totals.cached, "unscored": totals.unscored}
     print(f"{run.run_date} shard {shard}: {counts} {totals.cost_usd:.4f} USD {totals.reasons or ''}", flush=True)
@@ -128,9 +135,19 @@ def summarise(engine: sa.Engine, settings: Settings, run: Run, rows: int) -> Non
 def publish(engine: sa.Engine, settings: Settings, run: Run, rows: int) -> None:
     """Replace the day by what the run made of it, in one transaction."""
     from anchorwatch.metrics import publish_day
+    from anchorwatch.scoring.epoch_table import store_epochs
+    from anchorwatch.scoring.reviews import main_evaluator, make_review
 
     with connect(engine) as connection:
-        counts = publish_day(connection, settings, run.run_id, run.run_date, has_data=rows > 0)
+        counts = publish_day(
+            connection,
+            settings,
+            run.run_id,
+            run.run_date,
+            has_data=rows > 0,
+            main_evaluator=main_evaluator(make_review(settings)),
+        )
+        store_epochs(connection, settings)
         record_rows(connection, run, counts.rows_in, counts.rows_judged, counts.rows_unscored)
 
 

@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from evaluators import Score
+
 RETRIED = ("judge_unavailable", "over_budget")
 """Beginnings of the reasons for which a resumed run asks again."""
 
@@ -61,6 +63,21 @@ class ScoreLines:
         for place in places:
             self._reader.seek(place)
             found.append(json.loads(self._reader.readline()))
+        return found
+
+    @property
+    def evaluators(self) -> list[str]:
+        """Everything that has lines."""
+        return sorted(self._done)
+
+    def scores(self, evaluator: str) -> dict[int, Score]:
+        """Return an evaluator's scores by row number."""
+        self._file.flush()
+        found = {}
+        with self._path.open("rb") as file:
+            for line in map(json.loads, file):
+                if line["evaluator"] == evaluator:
+                    found[line["row_number"]] = Score(line["value"], line["label"], None, line["unscored_reason"])
         return found
 
     def _note(self, line: dict[str, Any], place: int) -> None:

@@ -7,9 +7,11 @@ from alembic import command
 from alembic.config import Config
 
 from anchorwatch.settings import Settings
+from anchorwatch.settings.metrics import METRICS, metrics_of
 from anchorwatch.settings.paths import bundled
 from anchorwatch.warehouse import schema
 from anchorwatch.warehouse.engine import connect
+from anchorwatch.warehouse.metric_catalogue import store_metrics
 from anchorwatch.warehouse.rows import lock
 from anchorwatch.warehouse.source_view import create_source_views
 
@@ -34,6 +36,7 @@ def initialise(engine: sa.Engine, settings: Settings | None = None, revision: st
         if revision == "head":
             _comment(connection)
             _create_bi_views(connection)
+            store_metrics(connection, metrics_of(settings) if settings is not None else METRICS)
             if settings is not None:
                 create_source_views(connection, settings)
         return str(connection.execute(sa.text("SELECT version_num FROM anchorwatch_version")).scalar_one())

@@ -50,11 +50,11 @@ END
 {%- endmacro %}
 
 {#- The CTEs `valued` and `effective` over a CTE `sums`; the caller selects from `effective`. -#}
-{% macro from_sums(units) -%}
+{% macro from_sums() -%}
 valued AS (
     SELECT sums.*, u.unit, {{ mean() }} AS value, {{ variance() }} AS variance
     FROM sums
-    INNER JOIN {{ units }} AS u (metric, unit) ON u.metric = sums.metric
+    INNER JOIN metric_catalogue AS u ON u.metric = sums.metric
 ),
 effective AS (
     SELECT valued.*, {{ effective_n() }} AS effective_n

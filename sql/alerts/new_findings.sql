@@ -6,6 +6,7 @@ SELECT
     f.rule_id, f.severity, f.metric, f.segment_name, f.segment_value,
     f.value, f.baseline_value, f.change, f.ci_low, f.ci_high, f.n, f.tested_days, f.first_day,
     f.evidence, f.evidence_needed, f.mix_effect, f.within_effect, f.explained_by, f.example_request_ids, f.reason,
+    COALESCE(f.judge_suspected, FALSE) AS judge_suspected,
     (
         SELECT COUNT(*) FROM drift_findings AS p
         WHERE p.run_date = f.run_date AND p.status = 'firing' AND p.metric = f.metric AND p.epoch = f.epoch

@@ -1,6 +1,6 @@
 -- table     daily_cells
 -- grain     run_date x metric x segment_name x segment_value x epoch x cell
--- reads     samples, evaluations, source_requests, day_segments (temporary: the day's rows by segment)
+-- reads     samples, evaluations, metric_catalogue, source_requests, day_segments (temporary: the day's rows by segment)
 -- writes    the partition run_date = :run_date (the caller deletes it first, in the same transaction)
 -- params    :run_date DATE, :day_start, :day_end TIMESTAMPTZ
 --
@@ -8,7 +8,6 @@
 -- Rows without a value are left out: an unscored row counts in no mean, and in unscored_rate.
 -- The proxy of a row is the mean of its deterministic scores, which every logged row has: where the judged
 -- rows happen to have a better proxy than all rows, they were lucky. No proxy where one row lacks it.
-{% import '_macros/metrics.sql' as metrics %}
 INSERT INTO daily_cells (
     run_date, metric, segment_name, segment_value, epoch, cell,
     n, sum_weights, weighted_sum, sum_squared_weights, squared_weighted_sum, squared_weighted_squares,
@@ -69,15 +68,15 @@ observations AS (
     SELECT
         e.request_id,
         l.cell,
-        CASE WHEN m.is_judged THEN l.judge_weight ELSE l.log_weight END,
+        CASE WHEN m.source = 'judge' THEN l.judge_weight ELSE l.log_weight END,
         m.metric,
         e.epoch,
         CASE WHEN m.is_complement THEN 1 - ROUND(CAST(e.value AS NUMERIC), 9) ELSE ROUND(CAST(e.value AS NUMERIC), 9) END,
-        m.is_judged,
+        m.source = 'judge',
         l.x
     FROM evaluations AS e
     INNER JOIN logged AS l ON l.request_id = e.request_id
-    INNER JOIN {{ metrics.evaluators() }} AS m (metric, evaluator, is_complement, is_judged) ON m.evaluator = e.evaluator
+    INNER JOIN metric_catalogue AS m ON m.evaluator = e.evaluator
     WHERE e.run_date = :run_date AND e.value IS NOT NULL
 ),
 population AS (

@@ -1,12 +1,11 @@
 -- table     daily_metrics (means and rates)
 -- grain     run_date x metric x segment_name x segment_value x epoch
--- reads     daily_cells
+-- reads     daily_cells, metric_catalogue
 -- writes    the partition run_date = :run_date (the caller deletes it first, in the same transaction)
 -- params    :run_date DATE
 --
 -- The cells of a segment add up: a Hajek mean over all its rows, each with its own weight.
 {% import '_macros/estimate.sql' as estimate %}
-{% import '_macros/metrics.sql' as metrics %}
 INSERT INTO daily_metrics (
     run_date, metric, segment_name, segment_value, epoch, value,
     n, sum_weights, weighted_sum, sum_squared_weights, squared_weighted_sum, squared_weighted_squares,
@@ -25,7 +24,7 @@ WITH sums AS (
     WHERE run_date = :run_date
     GROUP BY metric, segment_name, segment_value, epoch
 ),
-{{ estimate.from_sums(metrics.units()) }}
+{{ estimate.from_sums() }}
 SELECT
     :run_date, metric, segment_name, segment_value, epoch, value,
     n, sum_weights, weighted_sum, sum_squared_weights, squared_weighted_sum, squared_weighted_squares,

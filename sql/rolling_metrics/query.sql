@@ -1,6 +1,6 @@
 -- table     rolling_metrics (means and rates)
 -- grain     run_date x metric x segment_name x segment_value x epoch
--- reads     daily_metrics
+-- reads     daily_metrics, metric_catalogue
 -- writes    the partition run_date = :run_date (the caller deletes it first, in the same transaction)
 -- params    :run_date DATE      the last day of the window
 --           :window_start DATE  six days earlier
@@ -9,7 +9,6 @@
 -- as much as a day with ten thousand. The window is seven calendar days; a missing day makes n_days
 -- smaller instead of silently reaching further back.
 {% import '_macros/estimate.sql' as estimate %}
-{% import '_macros/metrics.sql' as metrics %}
 INSERT INTO rolling_metrics (
     run_date, metric, segment_name, segment_value, epoch, value,
     n, sum_weights, weighted_sum, sum_squared_weights, squared_weighted_sum, squared_weighted_squares,
@@ -29,7 +28,7 @@ WITH sums AS (
     WHERE run_date >= :window_start AND run_date <= :run_date AND weighted_sum IS NOT NULL
     GROUP BY metric, segment_name, segment_value, epoch
 ),
-{{ estimate.from_sums(metrics.units()) }}
+{{ estimate.from_sums() }}
 SELECT
     :run_date, metric, segment_name, segment_value, epoch, value,
     n, sum_weights, weighted_sum, sum_squared_weights, squared_weighted_sum, squared_weighted_squares,

@@ -2,9 +2,9 @@
 -- grain     one logged request of the day
 -- reads     work_samples, work_evaluations
 -- writes    the partition run_date = :run_date (the caller deletes it first, in the same transaction)
--- params    :run_id TEXT, :run_date DATE
+-- params    :run_id TEXT, :run_date DATE, :main_evaluator TEXT
 --
--- A chosen row is judged when quality has a score, and failed with the judge's reason otherwise. Rows that a
+-- A chosen row is judged when the main evaluator (quality, where it is asked) has a score, and failed with the judge's reason otherwise. Rows that a
 -- spend ceiling cut off were not chosen after all: the cut is in the order of the keyed hash, so what is left of
 -- a stratum is a random part of it, with its own probability.
 INSERT INTO samples (
@@ -18,7 +18,7 @@ WITH judged AS (
         s.is_selected AND COALESCE(e.unscored_reason LIKE 'over_budget%', FALSE) AS is_cut
     FROM work_samples AS s
     LEFT JOIN work_evaluations AS e
-        ON e.run_id = s.run_id AND e.run_date = s.run_date AND e.request_id = s.request_id AND e.evaluator = 'quality'
+        ON e.run_id = s.run_id AND e.run_date = s.run_date AND e.request_id = s.request_id AND e.evaluator = :main_evaluator
     WHERE s.run_id = :run_id AND s.run_date = :run_date
 ),
 counted AS (

@@ -1,4 +1,4 @@
--- query     forget what an earlier attempt of this shard wrote; its answers are in the cache
+-- query     forget what an earlier attempt of this shard combined
 -- grain     one judged score of the run's copy
 -- writes    work_evaluations
 -- params    :run_id TEXT, :run_date DATE, :shard, :shards BIGINT, :evaluators TEXT[]
