@@ -1,25 +1,15 @@
 """The command line as people and scripts call it: output, exit codes, errors without a traceback."""
 
 import json
-import os
-import subprocess
-import sys
 
 import pytest
+from command_line import call
 from warehouse_rows import DAY, insert_requests, request_row, scalar
 
 from anchorwatch.settings import load_rules
 from anchorwatch.steps.local import run_day
 from anchorwatch.steps.run import Run
 from anchorwatch.warehouse.initialise import initialise
-
-
-def call(*arguments, **environment):
-    command = [sys.executable, "-m", "anchorwatch.cli", *map(str, arguments)]
-    env = {**os.environ, "COLUMNS": "200", **{name: str(value) for name, value in environment.items()}}
-    done = subprocess.run(command, capture_output=True, text=True, env=env, timeout=120)
-    assert "Traceback" not in done.stderr, done.stderr
-    return done
 
 
 @pytest.fixture
@@ -52,6 +42,10 @@ def config(tmp_path, judge_server):
         "power",
         "findings ack",
         "findings list",
+        "labels export",
+        "labels import",
+        "labels agreement",
+        "anchors freeze",
         "sql",
         "report",
         "check",
@@ -69,7 +63,7 @@ def test_every_command_has_help(command):
 def test_load_run_report_and_sql(engine, tmp_path, config):
     rows = [json.dumps(request_row(n), default=str) for n in range(60)]
     (tmp_path / "log.jsonl").write_text("\n".join([*rows, "{broken"]))
-    assert call("init", ANCHORWATCH_CONFIG=config).stdout == "schema is at revision 0004\n"
+    assert call("init", ANCHORWATCH_CONFIG=config).stdout == "schema is at revision 0005\n"
     loaded = call("load", tmp_path / "log.jsonl", "--rejects", tmp_path / "r.jsonl")
     assert "loaded 60, repeated 0, rejected 1" in loaded.stdout
     again = json.loads(call("load", tmp_path / "log.jsonl", "--json").stdout)

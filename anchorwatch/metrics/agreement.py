@@ -1,5 +1,6 @@
 """How well scores agree with labels: tables, kappa, AUROC, each with its interval."""
 
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -32,9 +33,7 @@ class Estimate:
 
 @dataclass(frozen=True, slots=True)
 class Confusion:
-    """A table of two verdicts by two labels; `positive` is the bad one, which is to be found.
-
-    Weighted tables count effective rows: the shares are weighted, the sum is Kish's effective number.
+    """A table of two verdicts by two labels; the bad one is what is to be found.
 
     Attributes:
         hits: Bad by the label and by the score.
@@ -43,32 +42,17 @@ class Confusion:
         passes: Good by both.
     """
 
-    hits: float
-    misses: float
-    false_alarms: float
-    passes: float
-
-    @property
-    def n(self) -> float:
-        """Rows, effective ones where weighted."""
-        return self.hits + self.misses + self.false_alarms + self.passes
+    hits: int
+    misses: int
+    false_alarms: int
+    passes: int
 
 
-def confusion(
-    bad_by_score: Sequence[bool], bad_by_label: Sequence[bool], weights: Sequence[float] | None = None
-) -> Confusion:
-    """Count a table.
-
-    Args:
-        weights: 1 / probability of each row; equal where None.
-    """
+def confusion(bad_by_score: Sequence[bool], bad_by_label: Sequence[bool]) -> Confusion:
+    """Count a table."""
     score, label = np.asarray(bad_by_score, bool), np.asarray(bad_by_label, bool)
-    w = np.ones(len(score)) if weights is None else np.asarray(weights, float)
-    if not len(score):
-        return Confusion(0, 0, 0, 0)
-    effective = w.sum() ** 2 / (w**2).sum()
-    cells = [w[score & label].sum(), w[~score & label].sum(), w[score & ~label].sum(), w[~score & ~label].sum()]
-    return Confusion(*(float(cell / w.sum() * effective) for cell in cells))
+    cells = (score & label, ~score & label, score & ~label, ~score & ~label)
+    return Confusion(*(int(cell.sum()) for cell in cells))
 
 
 def measures(table: Confusion) -> dict[str, Estimate]:
@@ -146,6 +130,18 @@ def _variance(values: Floats) -> float:
     return float(values.var(ddof=1)) if len(values) > 1 else 0.25
 
 
+def weighted_share(is_so: Sequence[bool], weights: Sequence[float]) -> Estimate:
+    """Return the weighted share of rows for which something is so; Jeffreys' interval at Kish's effective number."""
+    from scipy.stats import beta
+
+    if not len(is_so):
+        return Estimate(None)
+    so, w = np.asarray(is_so, float), np.asarray(weights, float)
+    value, n = float(so @ w / w.sum()), float(w.sum() ** 2 / (w**2).sum())
+    low, high = beta.ppf((0.025, 0.975), value * n + _PRIOR, (1 - value) * n + _PRIOR)
+    return Estimate(value, float(min(low, value)), float(max(high, value)))
+
+
 def share(part: int, n: int) -> Estimate:
     """Return a plain share with Wilson's interval."""
     from scipy.stats import binomtest
@@ -159,20 +155,24 @@ def share(part: int, n: int) -> Estimate:
 def weighted_kappa(first: Sequence[float], second: Sequence[float]) -> Estimate:
     """Return Cohen's kappa of two gradings with quadratic weights (Cohen 1968), with a bootstrap interval.
 
-    For two values it is the plain kappa.
+    For two values it is the plain kappa, with the interval of `measures`.
     """
     from scipy.stats import bootstrap
 
     a, b = np.asarray(first, float), np.asarray(second, float)
     if len(a) < 2 or (np.ptp(a) == 0 and np.ptp(b) == 0):
         return Estimate(None)
+    if np.isin(a, (0.0, 1.0)).all() and np.isin(b, (0.0, 1.0)).all():
+        return measures(confusion((a == 0).tolist(), (b == 0).tolist()))["kappa"]
     value = float(_quadratic_kappa(a, b))
     if len(a) < 5:
         return Estimate(value)
-    found = bootstrap(
-        (a, b), _quadratic_kappa, paired=True, vectorized=True, n_resamples=1000, method="percentile",
-        rng=np.random.default_rng(_SEED),
-    ).confidence_interval  # fmt: skip
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # gradings that are all equal have no interval, and it says so
+        found = bootstrap(
+            (a, b), _quadratic_kappa, paired=True, vectorized=True, n_resamples=1000, method="percentile",
+            rng=np.random.default_rng(_SEED),
+        ).confidence_interval  # fmt: skip
     low, high = (float(end) if np.isfinite(end) else None for end in (found.low, found.high))
     return Estimate(value, low, high)
 

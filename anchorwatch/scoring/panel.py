@@ -81,7 +81,7 @@ def _verdict_of_jury(aggregate: str, jurors: int, opinions: Sequence[Opinion]) -
     if 2 * len(voted) <= jurors:
         reasons = Counter(opinion.unscored_reason for opinion in opinions if opinion.unscored_reason)
         # Where all say the same, such as no_context, that is the reason.
-        only = len(reasons) == 1 and len(opinions) == jurors
+        only = list(reasons.values()) == [jurors]
         return _of_jury(opinions, None, None, next(iter(reasons)) if only else _NO_QUORUM)
     values = [value for _, value in voted]
     if aggregate == "median":

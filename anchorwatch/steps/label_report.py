@@ -12,9 +12,9 @@ from anchorwatch.metrics.agreement import (
     Confusion,
     Estimate,
     confusion,
-    measures,
     rank_correlation,
     weighted_kappa,
+    weighted_share,
 )
 from anchorwatch.settings import Settings
 from anchorwatch.warehouse import connect, query
@@ -129,7 +129,7 @@ def _agreement(key: tuple[str, str, str, str], segment: str, pairs: Sequence[_Pa
     human, judge = [pair.human for pair in scored], [pair.judge or 0.0 for pair in scored]
     clear = [pair for pair in scored if pair.human != 0.5]
     bad_judge, bad_human = [(p.judge or 0.0) < 0.5 for p in clear], [p.human < 0.5 for p in clear]
-    weighted = measures(confusion(bad_judge, bad_human, [pair.weight for pair in clear]))
+    bad, good = [p for p in clear if p.human < 0.5], [p for p in clear if p.human > 0.5]
     chars = [pair.chars for pair in scored]
     return JudgeAgreement(
         evaluator=key[0],
@@ -141,8 +141,8 @@ def _agreement(key: tuple[str, str, str, str], segment: str, pairs: Sequence[_Pa
         unscored=len(pairs) - len(scored),
         table=confusion(bad_judge, bad_human),
         kappa=weighted_kappa(human, judge),
-        sensitivity=weighted["sensitivity"],
-        specificity=weighted["specificity"],
+        sensitivity=weighted_share([(p.judge or 0.0) < 0.5 for p in bad], [p.weight for p in bad]),
+        specificity=weighted_share([(p.judge or 0.0) >= 0.5 for p in good], [p.weight for p in good]),
         length_judge=rank_correlation(judge, chars),
         length_human=rank_correlation(human, chars),
         length_bias=rank_correlation([j - h for j, h in zip(judge, human, strict=True)], chars),

@@ -60,3 +60,9 @@ def table_rows(engine: sa.Engine, table: str, *, drop: tuple[str, ...] = ()) -> 
 def scalar(engine: sa.Engine, statement: str, **arguments: Any) -> Any:
     with connect(engine) as connection:
         return connection.execute(sa.text(statement), arguments).scalar_one()
+
+
+def query_all(engine: sa.Engine, statement: str) -> list[tuple[Any, ...]]:
+    """All rows of a statement."""
+    with connect(engine) as connection:
+        return [tuple(row) for row in connection.execute(sa.text(statement))]
