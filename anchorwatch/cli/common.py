@@ -8,19 +8,25 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from anchorwatch.errors import ConfigError
-from anchorwatch.settings import RuleBook, Settings, load_rule_file, load_rules, load_settings
+from anchorwatch.settings import RuleBook, Settings, beside_config, load_rule_file, load_rules, load_settings
 
 
 def checked_settings() -> tuple[Settings, RuleBook]:
     """Load the configuration and its rules, and check that they fit together."""
     from anchorwatch.drift.checks import check_rules
+    from anchorwatch.scoring.anchors import read_anchors
     from anchorwatch.scoring.checks import load_checks
+    from anchorwatch.scoring.reviews import make_review
     from anchorwatch.settings.metrics import metrics_of
 
     settings = load_settings()
     book = load_rules(settings)
     check_rules(book, settings, set(metrics_of(settings)))
     load_checks(settings)
+    if settings.judge.enabled:
+        make_review(settings)
+        if settings.judge.anchors is not None:
+            read_anchors(beside_config(settings.judge.anchors))
     return settings, book
 
 

@@ -120,13 +120,14 @@ def _cell_problems(connection: sa.Connection) -> list[str]:
 
 
 def _price_problems(settings: Settings) -> list[str]:
-    model = settings.judge.model
-    if model not in settings.price_table:
-        return [f"warning: no price for the judge model '{model}' in `prices`: its cost is unknown"]
-    if model not in settings.prices:
-        as_of = shipped_prices().as_of
-        return [f"warning: the price of '{model}' is the shipped one, as of {as_of}: confirm it in `prices`"]
-    return []
+    found = []
+    for model in settings.judge.models:
+        if model not in settings.price_table:
+            found.append(f"warning: no price for the judge model '{model}' in `prices`: its cost is unknown")
+        elif model not in settings.prices:
+            as_of = shipped_prices().as_of
+            found.append(f"warning: the price of '{model}' is the shipped one, as of {as_of}: confirm it in `prices`")
+    return found
 
 
 def _policy_problems(connection: sa.Connection, settings: Settings) -> list[str]:
