@@ -8,7 +8,17 @@ from evaluators.rubric import Rubric, Verdict
 _NUMBERS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
 _WORDS = {word: number for number, word in enumerate(_NUMBERS)}
 _NUMBER = re.compile(r"\d+(?:\.\d+)?")
-_SAME_WORDS = {"true": "yes", "false": "no", "a": "first", "b": "second", "1": "first", "2": "second", "equal": "tie"}
+_SAME_WORDS = {"true": "yes", "false": "no"}
+_PLACES = {"a": "first", "1": "first", "one": "first", "first": "first", "b": "second", "2": "second", "two": "second",
+           "second": "second", "0": "tie", "tie": "tie", "tied": "tie", "equal": "tie", "draw": "tie"}  # fmt: skip
+_ANSWER = r"(?:output|response|answer|assistant|option|model)"
+_NAMED = re.compile(rf"\b(?:{_ANSWER} (a|b|1|2|one|two)|the (first|second)(?: {_ANSWER})?)\b")
+_BETTER = re.compile(
+    rf"{_NAMED.pattern}(?: (?!not\b)\w+){{0,2}} (?:better|preferred|preferable|superior|best|wins|winner)\b"
+)
+_EQUAL = re.compile(r"\b(?:equally (?:good|bad)|it s a tie|is a tie|are tied)\b")
+_SHORT_WORDS = 6
+"""A reply that is no longer may name an answer without saying that it is better."""
 
 
 class NoVerdict(ValueError):
@@ -51,6 +61,8 @@ def _grade(rubric: Rubric, value: Any) -> Verdict | None:
 def _choice(rubric: Rubric, value: Any) -> Verdict | None:
     words = {_plain(str(verdict)): verdict for verdict in rubric.verdicts}
     text = _plain(str(value))
+    if rubric.kind == "pairwise":
+        return _pair(text)
     if text in words:
         return words[text]
     if _SAME_WORDS.get(text) in rubric.verdicts:
@@ -58,6 +70,17 @@ def _choice(rubric: Rubric, value: Any) -> Verdict | None:
     found = {verdict for word, verdict in words.items() if re.search(rf"(?<!\w){re.escape(word)}(?!\w)", text)}
     negated = re.search(r"(?<!\w)(?:not|neither|nor|isn t)(?!\w)", text)
     return found.pop() if len(found) == 1 and not negated else None
+
+
+def _pair(text: str) -> Verdict | None:
+    """Read which of two answers is said to be better: a bare word, or the last sentence that says so."""
+    if text in _PLACES:
+        return _PLACES[text]
+    said = [next(filter(None, groups)) for groups in _BETTER.findall(text)]
+    if not said and len(text.split()) <= _SHORT_WORDS:
+        said = [next(filter(None, groups)) for groups in _NAMED.findall(text)]
+    found = {_PLACES[word] for word in said} | ({"tie"} if _EQUAL.search(text) else set())
+    return found.pop() if len(found) == 1 else None
 
 
 def _plain(text: str) -> str:

@@ -43,13 +43,20 @@ def check_logs(engine: sa.Engine, settings: Settings, run_id: str, run_date: dat
     return _run(engine, "logs", select, run_id, run_date, log_checks(settings, earlier), rows)
 
 
-def check_results(engine: sa.Engine, settings: Settings, run_id: str, run_date: date, rows: int) -> GateOutcome:
+def check_results(
+    engine: sa.Engine, settings: Settings, run_id: str, run_date: date, rows: int, main_evaluator: str = "quality"
+) -> GateOutcome:
     """Check a run's ledger and scores before they become the day's.
+
+    Args:
+        main_evaluator: The judge's evaluator whose score makes a row count as judged.
 
     Raises:
         QualityGateFailed: Too many rows are unscored, or the ledger does not add up.
     """
-    select = query("gate_results", "results").bindparams(run_id=run_id, run_date=run_date)
+    select = query("gate_results", "results").bindparams(
+        run_id=run_id, run_date=run_date, main_evaluator=main_evaluator
+    )
     return _run(engine, "results", select, run_id, run_date, result_checks(settings, rows), rows)
 
 

@@ -127,8 +127,10 @@ def summarise(engine: sa.Engine, settings: Settings, run: Run, rows: int) -> Non
     with recorded(engine, run):
         if rows:
             from anchorwatch.quality_gate import check_results
+            from anchorwatch.scoring.reviews import main_evaluator, make_review
 
-            check_results(engine, settings, run.run_id, run.run_date, rows)
+            main = main_evaluator(make_review(settings))
+            check_results(engine, settings, run.run_id, run.run_date, rows, main)
         publish(engine, settings, run, rows)
 
 

@@ -1,0 +1,336 @@
+"""Every evaluator against labels, beside its peers: one command, the tables of docs/evaluators.md.
+
+    python benchmarks/evaluators/run.py --data ../shared/data            everything (about five minutes)
+    python benchmarks/evaluators/run.py --data ../shared/data --only refusal,judges
+    python benchmarks/evaluators/run.py --data ../shared/data --no-peers
+
+`--data` is a folder with labels/ (xstest, llmdrift, halueval, llmbar, pandalm) and logs/ (drift_dev with its truth).
+Peers are installed on the first run, each into an environment of its own (`--envs`). No LLM is asked.
+"""
+
+import argparse
+import json
+import random
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import yaml
+
+HERE = Path(__file__).resolve().parent
+sys.path[:0] = [str(HERE.parent), str(HERE)]
+import sets  # noqa: E402
+from environments import environment  # noqa: E402
+
+from anchorwatch.metrics.agreement import auroc, confusion, measures, share  # noqa: E402
+from evaluators import Interaction, get_evaluator, names, shipped_rubrics  # noqa: E402
+from evaluators.redaction import Redactor  # noqa: E402
+from evaluators.verdicts import NoVerdict, read_verdict  # noqa: E402
+
+SPEED_ROWS = 3000
+
+
+def main() -> None:
+    """Print the tables that were asked for."""
+    options = _options()
+    wanted = options.only.split(",") if options.only else list(_PARTS)
+    for name in wanted:
+        _PARTS[name](options)
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--only", help=f"comma separated: {', '.join(_PARTS)}")
+    parser.add_argument("--no-peers", action="store_true")
+    parser.add_argument("--envs", type=Path, default=HERE / ".envs")
+    return parser.parse_args()
+
+
+def _refusal(options: argparse.Namespace) -> None:
+    frame, task = sets.xstest(options.data)
+    _head("Refusal: XSTest, full refusal against full compliance")
+    _row("refusal", _ours("refusal", task), task.bad)
+    for half, what in ((0, "even prompts: the points were fitted on these"), (1, "odd prompts: held out from the fit")):
+        _, part = sets.xstest(options.data, half)
+        _row(f"refusal, {what}", _ours("refusal", part), part.bad)
+    for model in sorted(frame["model"].unique()):
+        chosen = (frame["model"] == model).tolist()
+        _row(f"refusal, {model}", _pick(_ours("refusal", task), chosen), _pick(task.bad, chosen))
+    _row("XSTest's string match", (frame["strmatch_label"] != "2_full_refusal").astype(float).tolist(), task.bad)
+    judged = frame["gpt4_label"].isin(["1_full_compliance", "2_full_refusal"])
+    gpt4 = (frame["gpt4_label"] != "2_full_refusal").astype(float)
+    _row(f"GPT-4 as recorded ({int((~judged).sum())} other replies left out)", gpt4[judged].tolist(),
+         _pick(task.bad, judged.tolist()))  # fmt: skip
+    _row("GPT-4 as recorded, other replies count as answered", gpt4.tolist(), task.bad)
+    _peers(options, task)
+    log = sets.drift_log(options.data)
+    known = log[log["t_refused"].notna()]
+    for segment, group in known.groupby("segment"):
+        rows = [{"prompt": p, "response": o} for p, o in zip(group["prompt"], group["output"], strict=True)]
+        bad = (group["t_refused"] == 1).tolist()
+        _row(f"refusal, {segment} of the log's truth", _ours("refusal", sets.Task("refusal", rows, bad)), bad)
+    task = sets.halueval(options.data)
+    found = sum(value == 0 for value in _ours("refusal", task))
+    print(
+        f"\nOn HaluEval's {len(task.rows)} general questions it calls {found / len(task.rows):.1%} refusals (unlabelled)."
+    )
+
+
+def _harm(options: argparse.Namespace) -> None:
+    task = sets.xstest_harm(options.data)
+    _head("Harm: XSTest, an unsafe prompt that was answered (labels: prompt type and people's `final_label`)")
+    for name in ("missing_refusal", "harmful_content"):
+        # A row without a score is one that the evaluator has nothing against.
+        _row(name, [1.0 if value is None else value for value in _ours(name, task)], task.bad)
+
+
+def _correctness(options: argparse.Namespace) -> None:
+    task = sets.correctness(sets.drift_log(options.data))
+    _head("Correctness: LLMDrift primes and happy numbers against the truth column")
+    _row("ground_truth_agreement", _ours("ground_truth_agreement", task), task.bad)
+    _peers(options, task)
+
+
+def _format(options: argparse.Namespace) -> None:
+    task = sets.formats(sets.drift_log(options.data))
+    _head("Format: LLMDrift's four kinds of questions against the truth column")
+    _row("format_validity", _ours("format_validity", task), task.bad)
+    _peers(options, task)
+
+
+def _grounding(options: argparse.Namespace) -> None:
+    titles = {
+        "number": "one number is changed",
+        "sentence": "a sentence of another answer is added",
+        "paraphrase": "nothing is wrong, one half has two words more a sentence (0.5 is right)",
+    }
+    for kind, title in titles.items():
+        task = sets.fabricated(options.data, kind)
+        _head(f"Grounding, simulated: {title} ({len(task.rows)} rows)")
+        for name in ("grounding", "sentence_support"):
+            _row(name, _ours(name, task), task.bad)
+        _peers(options, task)
+    task = sets.halueval(options.data)
+    _head("Grounding: HaluEval, hallucinations that people marked; no context, the question stands in for it")
+    for name in ("grounding", "sentence_support"):
+        _row(name, _ours(name, task), task.bad)
+
+
+def _private(options: argparse.Namespace) -> None:
+    pii, secrets = sets.planted()
+    _head("Personal data, simulated: invented values and look-alikes")
+    _row("pii_leak", _ours("pii_leak", pii), pii.bad)
+    _peers(options, pii)
+    _head("Secrets, simulated: invented values and look-alikes")
+    _row("secret_leak", _ours("secret_leak", secrets), secrets.bad)
+
+
+def _attacks(options: argparse.Namespace) -> None:
+    injections = yaml.safe_load((HERE.parents[1] / "tests" / "hostile" / "judge_injections.yaml").read_text("utf-8"))
+    log = sets.drift_log(options.data)
+    rows = [{"prompt": text, "response": "no"} for text in [*injections, *log["prompt"]]]
+    bad = [True] * len(injections) + [False] * len(log)
+    _head("Injection attempts: 46 written for our own tests (not independent), against the prompts of a real log")
+    _row("injection_attempt", _ours("injection_attempt", sets.Task("attack", rows, bad)), bad)
+
+
+def _quiet(options: argparse.Namespace) -> None:
+    """How often the evaluators that should be quiet on an ordinary log are not."""
+    log = sets.drift_log(options.data)
+    rows = [{"prompt": p, "response": o} for p, o in zip(log["prompt"], log["output"], strict=True)]
+    task = sets.Task("log", rows, [False] * len(rows))
+    print(
+        "\n### Flagged on a real log without such labels (drift_dev, 9,466 rows)\n\n| evaluator | flagged | unscored |\n|---|---|---|"
+    )
+    for name in ("repetition", "language_match", "pii_leak", "secret_leak", "injection_attempt", "injection_success",
+                 "harmful_content", "truncation"):  # fmt: skip
+        values = _ours(name, task)
+        scored = [value for value in values if value is not None]
+        print(f"| {name} | {share(sum(v == 0 for v in scored), len(scored))} | {len(values) - len(scored)} |")
+
+
+def _judges(options: argparse.Namespace) -> None:
+    rubric = shipped_rubrics()["preference"]
+    counts: dict[str, Counter[str]] = {}
+    for name, text, recorded in sets.judge_replies(options.data):
+        try:
+            verdict: Any = read_verdict(rubric, text)
+            kind = "same" if verdict == recorded else "other" if recorded else "recorded as none"
+        except NoVerdict as problem:
+            kind = str(problem)
+        counts.setdefault(name, Counter())[kind] += 1
+    kinds = ("same", "other", "recorded as none", "judge_left_it_out", "judge_wrong_value")
+    print("\n### Recorded judge replies, read by our parser (only the last 120 characters were recorded)\n")
+    print(
+        "| replies | n | read as its authors did | otherwise | read, where they read none | unscored: empty | unscored: no verdict |"
+    )
+    print("|---|---|---|---|---|---|---|")
+    for name, found in counts.items():
+        print(f"| {name} | {found.total()} | " + " | ".join(str(found[kind]) for kind in kinds) + " |")
+    _llmbar(options.data)
+    _pandalm(options.data)
+
+
+def _llmbar(data: Path) -> None:
+    recorded = pd.read_parquet(data / "labels" / "llmbar" / "llmbar.parquet")
+    gold = pd.read_parquet(data / "labels" / "llmbar" / "instances.parquet").set_index("idx")["gold"].astype(int)
+    print(
+        "\n### LLMBar Natural: accuracy and positional agreement of recorded judges (published for GPT-4 in brackets)\n"
+    )
+    print("| judge | prompt | accuracy, mean of both orders | agreement of the orders | first place wins |")
+    print("|---|---|---|---|---|")
+    for (judge, prompt), group in recorded.groupby(["judge", "prompt_method"]):
+        truth = group["idx"].map(gold)
+        given, swapped = (pd.to_numeric(group[name], errors="coerce") for name in ("winner", "winner_swapped"))
+        accuracy = ((given == truth).mean() + (swapped == truth).mean()) / 2
+        same = share(int((given == swapped).sum()), len(group))
+        first = share(int((given == 1).sum() + (swapped == 2).sum()), int(given.notna().sum() + swapped.notna().sum()))
+        published = _PUBLISHED.get(prompt, "") if judge == "GPT-4" else ""
+        print(f"| {judge} | {prompt} | {accuracy:.1%} | {same} {published} | {first} |")
+
+
+_PUBLISHED = {
+    "Vanilla_NoRules": "(93.5 / 97.0)", "Vanilla": "(95.5 / 95.0)", "CoT": "(94.5 / 91.0)", "Swap": "(94.5 / 97.0)",
+    "Swap_CoT": "(94.0 / 100.0)", "Metrics": "(93.0 / 94.0)", "Reference": "(95.5 / 97.0)",
+    "Metrics_Reference": "(96.0 / 96.0)",
+}  # fmt: skip
+"""LLMBar's table for GPT-4 on Natural, accuracy / agreement (Zeng et al. 2024), as remembered, not looked up."""
+
+
+def _pandalm(data: Path) -> None:
+    pairs = pd.read_parquet(data / "labels" / "pandalm" / "pandalm.parquet")
+    people = pairs[["annotator1", "annotator2", "annotator3"]].astype(int)
+    majority = people.mode(axis=1)[0].astype(int)
+    print("\n### PandaLM: recorded judges against the majority of three people (published in brackets)\n")
+    print("| judge | accuracy | macro precision | macro recall | macro F1 | kappa |\n|---|---|---|---|---|---|")
+    published = {"gpt_result": "(71.07 / 58.79 / 57.36 / 57.55)", "pandalm_result": "(66.77 / 57.38 / 57.50 / 57.43)"}
+    for column, figures in published.items():
+        # As published: what is no verdict counts as a tie.
+        said = pd.to_numeric(pairs[column].replace({"Tie": 0, "garbage": 0})).astype(int)
+        precision, recall, f1 = _macro(majority.tolist(), said.tolist())
+        accuracy = (said == majority).mean()
+        kappa = _nominal_kappa(majority.tolist(), said.tolist())
+        cells = " | ".join(f"{value:.2%}" for value in (accuracy, precision, recall, f1))
+        print(f"| {column} {figures} | {cells} | {kappa:.3f} |")
+    kappas = [
+        _nominal_kappa(people.iloc[:, a].tolist(), people.iloc[:, b].tolist()) for a, b in ((0, 1), (0, 2), (1, 2))
+    ]
+    print(
+        "\nPeople with each other, kappa: "
+        + ", ".join(f"{kappa:.2f}" for kappa in kappas)
+        + " (published 0.85, 0.88, 0.86)"
+    )
+
+
+def _macro(truth: list[int], said: list[int]) -> tuple[float, float, float]:
+    parts = []
+    for value in (0, 1, 2):
+        table = confusion([s == value for s in said], [t == value for t in truth])
+        precision = table.hits / max(table.hits + table.false_alarms, 1)
+        recall = table.hits / max(table.hits + table.misses, 1)
+        parts.append((precision, recall, 2 * precision * recall / max(precision + recall, 1e-12)))
+    precision, recall, f1 = (sum(part[n] for part in parts) / 3 for n in range(3))
+    return precision, recall, f1
+
+
+def _nominal_kappa(first: list[int], second: list[int]) -> float:
+    values = sorted(set(first) | set(second))
+    observed = sum(a == b for a, b in zip(first, second, strict=True)) / len(first)
+    chance = sum(first.count(v) * second.count(v) for v in values) / len(first) ** 2
+    return (observed - chance) / (1 - chance)
+
+
+def _speed(options: argparse.Namespace) -> None:
+    log = sets.drift_log(options.data).sample(SPEED_ROWS, random_state=1)
+    rows = [
+        Interaction(f"r{n}", p, o, context=(p,), ground_truth="4")
+        for n, (p, o) in enumerate(zip(log["prompt"], log["output"], strict=True))
+    ]
+    mean = sum(len(row.response) for row in rows) / len(rows)
+    print(f"\n### Speed on one core: {SPEED_ROWS} real rows, {mean:.0f} characters of answer on average\n")
+    print("| evaluator | rows/s |\n|---|---|")
+    for name in names():
+        _, function = get_evaluator(name)
+        print(f"| {name} | {_rate(function, rows):,.0f} |")
+    print(f"| redaction of an answer | {_rate(lambda row: Redactor().redact(row.response), rows):,.0f} |")
+
+
+def _rate(function: Callable[[Interaction], Any], rows: Sequence[Interaction]) -> float:
+    function(rows[0])
+    started = time.process_time()
+    for row in rows:
+        function(row)
+    return len(rows) / (time.process_time() - started)
+
+
+def _ours(name: str, task: sets.Task) -> list[float | None]:
+    _, function = get_evaluator(name, **(task.options if name == "format_validity" else {}))
+    found = []
+    for n, row in enumerate(task.rows):
+        context = (row["context"],) if "context" in row else ()
+        fields = {key: row.get(key) for key in ("ground_truth", "query_type")}
+        found.append(function(Interaction(f"r{n}", row["prompt"], row["response"], context=context, **fields)).value)
+    return found
+
+
+def _peers(options: argparse.Namespace, task: sets.Task) -> None:
+    """Score the same rows with whatever a peer has for the task; a peer that fails says so in the table."""
+    if options.no_peers:
+        return
+    for peer, spec in yaml.safe_load((HERE / "peers.yaml").read_text(encoding="utf-8")).items():
+        script = HERE / "peers" / f"{peer}_peer.py"
+        if f'"{task.name}"' not in script.read_text(encoding="utf-8"):
+            continue
+        python = environment(peer, spec["packages"], options.envs)
+        with tempfile.TemporaryDirectory() as folder:
+            file = Path(folder) / "rows.jsonl"
+            file.write_text("".join(json.dumps(row) + "\n" for row in task.rows), encoding="utf-8")
+            done = subprocess.run(
+                [python, str(script), task.name, str(file)], capture_output=True, text=True, timeout=1800, cwd=folder
+            )
+        line = next((line for line in done.stdout.splitlines() if line.startswith("RESULT ")), None)
+        if line is None:
+            last = (done.stderr.strip().splitlines() or ["no output"])[-1]
+            print(f"| {peer} | failed: {last[:100]} | | | | |")
+            continue
+        for method, scores in json.loads(line.removeprefix("RESULT ")).items():
+            _row(f"{peer} {method}", scores, task.bad)
+
+
+def _head(title: str) -> None:
+    print(f"\n### {title}\n")
+    print("| | n | AUROC | balanced accuracy | F1 | kappa |\n|---|---|---|---|---|---|")
+
+
+def _row(name: str, scores: Sequence[float | None], bad: Sequence[bool]) -> None:
+    """Print a row; a score below 0.5 says bad. Scores that are no verdicts have an AUROC alone."""
+    pairs = [(score, is_bad) for score, is_bad in zip(scores, bad, strict=True) if score is not None]
+    values, labels = [score for score, _ in pairs], [is_bad for _, is_bad in pairs]
+    area = auroc([1 - value for value in values], labels)
+    cells = ["", "", ""]
+    if all(value in (0.0, 1.0) for value in values) or name in ("grounding", "sentence_support"):
+        # A share counts as bad where anything at all is missing.
+        found = measures(confusion([value < (1.0 if name == "grounding" else 0.5) for value in values], labels))
+        cells = [str(found[key]) for key in ("balanced_accuracy", "f1", "kappa")]
+    print(f"| {name} | {len(pairs)} | {area} | " + " | ".join(cells) + " |", flush=True)
+
+
+def _pick(values: Sequence[Any], chosen: Sequence[bool]) -> list[Any]:
+    return [value for value, is_chosen in zip(values, chosen, strict=True) if is_chosen]
+
+
+_PARTS: dict[str, Callable[[argparse.Namespace], None]] = {
+    "refusal": _refusal, "harm": _harm, "correctness": _correctness, "format": _format, "grounding": _grounding,
+    "private": _private, "attacks": _attacks, "quiet": _quiet, "judges": _judges, "speed": _speed,
+}  # fmt: skip
+
+if __name__ == "__main__":
+    random.seed(7)
+    main()
