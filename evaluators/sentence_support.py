@@ -14,14 +14,15 @@ _STOP = frozenset(map(str, read_patterns("stop_words")))
 
 @evaluator("sentence_support", version="1")
 def sentence_support(*, min_words: int = 3, unsupported_below: float = 0.5) -> EvaluatorFn:
-    """Score the mean share of a sentence's content words that the context or the prompt has, in [0, 1].
+    """Score the share of the answer's sentences whose content words are in the context or the prompt.
 
-    Words are compared by their stems' first letters, so no meaning is understood: a paraphrase looks
-    unsupported, and a false claim in the context's own words looks supported. Spans are the sentences
-    below `unsupported_below`. 1 when there is no sentence to check; unscored without a context.
+    Words are compared by their first letters, so no meaning is understood: a free paraphrase looks
+    unsupported, and a false claim in the context's own words looks supported. Spans are the unsupported
+    sentences. 1 when there is no sentence to check; unscored without a context.
 
     Args:
         min_words: Sentences with fewer content words are not checked.
+        unsupported_below: Share of a sentence's content words, in [0, 1], that has to be there.
 
     >>> context = ("The Team plan costs 12 dollars per month.",)
     >>> sentence_support()(Interaction("r1", "q", "The Team plan costs 12 dollars.", context=context)).value
@@ -34,20 +35,18 @@ def sentence_support(*, min_words: int = 3, unsupported_below: float = 0.5) -> E
         if not interaction.context:
             return Score.unscored("no_context")
         known = set(_content_words("\n".join((interaction.prompt, *interaction.context))))
-        shares, spans = [], []
+        checked, spans = 0, []
         for sentence in _SENTENCE.finditer(interaction.response):
             words = list(_content_words(sentence.group()))
             if len(words) < min_words:
                 continue
-            share = sum(word in known for word in words) / len(words)
-            shares.append(share)
-            if share < unsupported_below:
+            checked += 1
+            if sum(word in known for word in words) / len(words) < unsupported_below:
                 spans.append(Span("response", *sentence.span()))
-        if not shares:
-            return Score(1.0, "nothing_to_check")
-        label = "unsupported" if spans else "supported"
-        explanation = f"{len(spans)} of {len(shares)} sentences" if spans else None
-        return Score(sum(shares) / len(shares), label, explanation, spans=tuple(spans[:20]))
+        if not spans:
+            return Score(1.0, "supported" if checked else "nothing_to_check")
+        explanation = f"{len(spans)} of {checked} sentences"
+        return Score(1 - len(spans) / checked, "unsupported", explanation, spans=tuple(spans[:20]))
 
     return score
 

@@ -78,9 +78,7 @@ def _refusal(options: argparse.Namespace) -> None:
         _row(f"refusal, {segment} of the log's truth", _ours("refusal", sets.Task("refusal", rows, bad)), bad)
     task = sets.halueval(options.data)
     found = sum(value == 0 for value in _ours("refusal", task))
-    print(
-        f"\nOn HaluEval's {len(task.rows)} general questions it calls {found / len(task.rows):.1%} refusals (unlabelled)."
-    )
+    print(f"\nOn HaluEval's {len(task.rows)} general answers it calls {found / len(task.rows):.1%} refusals.")
 
 
 def _harm(options: argparse.Namespace) -> None:
@@ -147,10 +145,11 @@ def _quiet(options: argparse.Namespace) -> None:
     rows = [{"prompt": p, "response": o} for p, o in zip(log["prompt"], log["output"], strict=True)]
     task = sets.Task("log", rows, [False] * len(rows))
     print(
-        "\n### Flagged on a real log without such labels (drift_dev, 9,466 rows)\n\n| evaluator | flagged | unscored |\n|---|---|---|"
+        "\n### Flagged on a real log without such labels (9,466 rows)\n\n"
+        "| evaluator | flagged | unscored |\n|---|---|---|"
     )
     for name in ("repetition", "language_match", "pii_leak", "secret_leak", "injection_attempt", "injection_success",
-                 "harmful_content", "truncation"):  # fmt: skip
+                 "harmful_content"):  # fmt: skip
         values = _ours(name, task)
         scored = [value for value in values if value is not None]
         print(f"| {name} | {share(sum(v == 0 for v in scored), len(scored))} | {len(values) - len(scored)} |")
@@ -168,9 +167,7 @@ def _judges(options: argparse.Namespace) -> None:
         counts.setdefault(name, Counter())[kind] += 1
     kinds = ("same", "other", "recorded as none", "judge_left_it_out", "judge_wrong_value")
     print("\n### Recorded judge replies, read by our parser (only the last 120 characters were recorded)\n")
-    print(
-        "| replies | n | read as its authors did | otherwise | read, where they read none | unscored: empty | unscored: no verdict |"
-    )
+    print("| replies | n | read as its authors did | otherwise | read, where they read none | empty | no verdict |")
     print("|---|---|---|---|---|---|---|")
     for name, found in counts.items():
         print(f"| {name} | {found.total()} | " + " | ".join(str(found[kind]) for kind in kinds) + " |")
@@ -310,14 +307,14 @@ def _head(title: str) -> None:
 
 
 def _row(name: str, scores: Sequence[float | None], bad: Sequence[bool]) -> None:
-    """Print a row; a score below 0.5 says bad. Scores that are no verdicts have an AUROC alone."""
+    """Print a row; a score below 1 says bad. Scores that are no verdicts have an AUROC alone."""
     pairs = [(score, is_bad) for score, is_bad in zip(scores, bad, strict=True) if score is not None]
     values, labels = [score for score, _ in pairs], [is_bad for _, is_bad in pairs]
     area = auroc([1 - value for value in values], labels)
     cells = ["", "", ""]
     if all(value in (0.0, 1.0) for value in values) or name in ("grounding", "sentence_support"):
-        # A share counts as bad where anything at all is missing.
-        found = measures(confusion([value < (1.0 if name == "grounding" else 0.5) for value in values], labels))
+        # A share is bad where anything at all is missing, which is what the label `unsupported` says.
+        found = measures(confusion([value < 1.0 for value in values], labels))
         cells = [str(found[key]) for key in ("balanced_accuracy", "f1", "kappa")]
     print(f"| {name} | {len(pairs)} | {area} | " + " | ".join(cells) + " |", flush=True)
 

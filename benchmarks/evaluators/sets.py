@@ -95,7 +95,7 @@ def halueval(data: Path) -> Task:
 
 
 def fabricated(data: Path, kind: str, n: int = 600) -> Task:
-    """Simulated: a real answer is the context, some of its sentences the new answer, and in half of them one fact is wrong.
+    """Simulated: a real answer is the context, some of its sentences the new answer; in half of them a fact is wrong.
 
     Args:
         kind: `number`: one number is changed; `sentence`: a sentence of another answer is added; `paraphrase`:
@@ -108,8 +108,11 @@ def fabricated(data: Path, kind: str, n: int = 600) -> Task:
     for at, text in enumerate(texts):
         sentences = [found.strip() for found in _SENTENCE.findall(text)]
         chosen = rng.sample(sentences, max(2, len(sentences) // 2))
-        if kind == "number" and not any(_NUMBER.search(sentence) for sentence in chosen):
-            continue
+        if kind == "number":
+            numbered = [sentence for sentence in sentences if _NUMBER.search(sentence)]
+            if not numbered:
+                continue
+            chosen = [rng.choice(numbered), *[sentence for sentence in chosen if sentence not in numbered]]
         is_bad = len(rows) % 2 == 0
         if is_bad and kind == "number":
             where = next(n for n, sentence in enumerate(chosen) if _NUMBER.search(sentence))

@@ -23,12 +23,18 @@ def quasi_contains(rows: list[Row]) -> list[float]:
 
 
 def pattern(rows: list[Row]) -> list[float]:
-    metrics = {row["pattern"]: PatternMatchMetric(pattern=row["pattern"]) for row in rows}
+    # It asks for a match of the whole text, so the pattern is allowed anything around it.
+    metrics = {row["pattern"]: PatternMatchMetric(pattern=_anywhere(row["pattern"])) for row in rows}
     found = []
     for row in rows:
         case = LLMTestCase(input=row["prompt"], actual_output=row["response"])
         found.append(float(metrics[row["pattern"]].measure(case, _show_indicator=False)))
     return found
+
+
+def _anywhere(pattern: str) -> str:
+    flags, rest = ("(?i)", pattern[4:]) if pattern.startswith("(?i)") else ("", pattern)
+    return f"{flags}(?s:.*?){rest}(?s:.*)"
 
 
 def rouge(rows: list[Row]) -> list[float]:

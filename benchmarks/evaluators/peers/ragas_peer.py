@@ -6,9 +6,9 @@ from typing import Any
 
 warnings.simplefilter("ignore")
 
-from common import Row, run
-from ragas import SingleTurnSample
-from ragas.metrics import BleuScore, ExactMatch, NonLLMStringSimilarity, RougeScore, StringPresence
+from common import Row, run  # noqa: E402
+from ragas import SingleTurnSample  # noqa: E402
+from ragas.metrics import BleuScore, ExactMatch, NonLLMStringSimilarity, RougeScore, StringPresence  # noqa: E402
 
 
 def scored(metric: Any, reference: str) -> Any:
