@@ -1,7 +1,7 @@
 """What a judge evaluator asks and gets: the protocol that `anchorwatch.judge_client` implements."""
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 FENCE_CHARS = 16
@@ -34,6 +34,7 @@ class JudgeRequest:
         schema: That schema, strict.
         rubric_version: Part of the cache key and of the epoch.
         trimmed_chars: Characters of context that were too many and are not in it.
+        redacted: The row's texts as the judge sees them, so that its quotes are found without redacting again.
         fence: The random code of this call; two requests that differ in it alone are the same question.
     """
 
@@ -43,6 +44,7 @@ class JudgeRequest:
     rubric_version: str
     trimmed_chars: int = 0
     fence: str = ""
+    redacted: Any = field(default=None, repr=False, compare=False)
 
     @property
     def identity(self) -> list[dict[str, str]]:

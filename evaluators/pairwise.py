@@ -62,7 +62,7 @@ class PairReview:
         messages = ({"role": "system", "content": self._system}, {"role": "user", "content": fenced(parts, code)})
         return JudgeRequest(messages, "review", self._schema, self.rubric_version, 0, code)
 
-    def parse(self, text: str, interaction: Interaction) -> dict[str, Any]:
+    def parse(self, text: str, interaction: Interaction, request: JudgeRequest | None = None) -> dict[str, Any]:
         """Read the verdict.
 
         Raises:

@@ -31,10 +31,17 @@ class Found:
 
 @dataclass(frozen=True, slots=True)
 class _Detector:
+    """A kind of private data.
+
+    Attributes:
+        needs: Texts without any of these need no look; it is ten times faster to find that out first.
+    """
+
     kind: str
     pattern: re.Pattern[str]
     confirm: Callable[[str], bool] = lambda text: True
     group: int | str = 0
+    needs: tuple[str, ...] = ()
 
 
 def _any(*patterns: str, flags: int = 0) -> re.Pattern[str]:
@@ -50,6 +57,11 @@ _TOKENS = _any(
     r"\bsk-(?:ant-|proj-|or-|svcacct-)?[A-Za-z0-9_-]{20,}", r"\bhf_[A-Za-z0-9]{30,}", r"\bnpm_[A-Za-z0-9]{30,}",
     r"\bSG\.[A-Za-z0-9_-]{16,}\.[A-Za-z0-9_-]{16,}", r"\bdop_v1_[a-f0-9]{40,}", r"\bpypi-[A-Za-z0-9_-]{40,}",
     r"\beyJ[A-Za-z0-9_-]{8,}\.eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}",  # JSON web token
+)  # fmt: skip
+_TOKEN_MARKS = (
+    "AKIA", "ASIA", "ghp_", "gho_", "ghu_", "ghs_", "ghr_", "github_pat_", "glpat-", "xox", "hooks.slack.com", "AIza",
+    "ya29.",
+    "k_live_", "k_test_", "whsec_", "sk-", "hf_", "npm_", "SG.", "dop_v1_", "pypi-", "eyJ",
 )  # fmt: skip
 _PRIVATE_KEY = re.compile(
     r"-----BEGIN (?:[A-Z0-9]+ ){0,3}PRIVATE KEY(?: BLOCK)?-----"
@@ -118,13 +130,13 @@ def _is_public_ip(text: str) -> bool:
 
 
 _SECRETS = (
-    _Detector("private_key", _PRIVATE_KEY),
-    _Detector("token", _TOKENS),
-    _Detector("password", _URL_LOGIN, group="value"),
+    _Detector("private_key", _PRIVATE_KEY, needs=("-----BEGIN",)),
+    _Detector("token", _TOKENS, needs=_TOKEN_MARKS),
+    _Detector("password", _URL_LOGIN, group="value", needs=("://",)),
     _Detector("password", _ASSIGNED, _is_secret, "value"),
 )
 _PII = (
-    _Detector("email", _EMAIL),
+    _Detector("email", _EMAIL, needs=("@",)),
     _Detector("iban", _IBAN, iban.is_valid),
     _Detector("card", _CARD, _is_card),
     _Detector("ssn", _SSN, ssn.is_valid),
@@ -155,6 +167,8 @@ def find_private(text: str) -> list[Found]:
 
 def _matches(text: str, detectors: tuple[_Detector, ...]) -> Iterator[Found]:
     for detector in detectors:
+        if detector.needs and not any(mark in text for mark in detector.needs):
+            continue
         for match in detector.pattern.finditer(text):
             if detector.confirm(match.group(detector.group)):
                 yield Found(detector.kind, *match.span(detector.group))

@@ -86,10 +86,13 @@ class Review:
         parts = {_TITLES[part]: contents[part] for part in self._parts}
         code = self._new_fence([self._system, *parts.values()])
         messages = ({"role": "system", "content": self._system}, {"role": "user", "content": fenced(parts, code)})
-        return JudgeRequest(messages, "review", self.schema, self.rubric_version, trimmed_chars, code)
+        return JudgeRequest(messages, "review", self.schema, self.rubric_version, trimmed_chars, code, texts)
 
-    def parse(self, text: str, interaction: Interaction) -> dict[str, Any]:
+    def parse(self, text: str, interaction: Interaction, request: JudgeRequest | None = None) -> dict[str, Any]:
         """Turn the judge's reply into what is kept: verdicts, and where the quoted claims are.
+
+        Args:
+            request: What was asked, if it is at hand: saves redacting the row again.
 
         Raises:
             JudgeDeclined: The judge refuses to judge.
@@ -102,7 +105,7 @@ class Review:
             if is_refusal(text):
                 raise JudgeDeclined("the judge declined") from None
             raise
-        texts = self._redacted(interaction)
+        texts = request.redacted if request is not None and request.redacted else self._redacted(interaction)
         parsed: dict[str, Any] = {SURE: body.get(SURE) is not False}
         problems = []
         for rubric in self.rubrics:

@@ -161,6 +161,10 @@ class TestRedaction:
         "sk-proj-" + "Ab3d" * 8,
         "xoxb-" + "1234567890-abcdef", "postgresql://app:hunter2secret@db/x", "password: Tr4verse-9-moon",
         "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0NTY3ODkwIn0.dozjgNryP4J3jVmNHl0w5N",
+        "glpat-" + "a1B2" * 6, "https://hooks.slack.com/services/T0/B0/" + "a1B2" * 6, "AIza" + "a1B2c" * 7,
+        "ya29." + "a1B2" * 6,
+        "sk_live_" + "a1B2" * 6, "whsec_" + "a1B2" * 6, "hf_" + "a1B2" * 9, "npm_" + "a1B2" * 9, "pypi-" + "a1B2" * 12,
+        "SG." + "a1B2" * 5 + "." + "a1B2" * 5, "dop_v1_" + "a1b2" * 12, "github_pat_" + "a1B2" * 8,
         "-----BEGIN RSA PRIVATE KEY-----\nMIIEow\n-----END RSA PRIVATE KEY-----",
     )  # fmt: skip
 

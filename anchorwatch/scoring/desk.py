@@ -242,7 +242,11 @@ class ShardDesk:
             self._answers += 1
 
     def _question(self, row: Row) -> Question:
-        return Question(row.key, row.request, functools.partial(self._review.parse, interaction=row.interaction))
+        return Question(
+            row.key,
+            row.request,
+            functools.partial(self._review.parse, interaction=row.interaction, request=row.request),
+        )
 
     def _cached(self, row: Row, answer: Answer) -> None:
         self._buffer.add_cached(row.interaction, row.key, answer, row.request.trimmed_chars)

@@ -27,7 +27,7 @@ class FileReview(Protocol):
         """Return the question."""
         ...
 
-    def parse(self, text: str, interaction: Interaction) -> dict[str, Any]:
+    def parse(self, text: str, interaction: Interaction, request: JudgeRequest | None = None) -> dict[str, Any]:
         """Return what is kept of the answer."""
         ...
 
@@ -131,7 +131,7 @@ class FileDesk:
             self._write_unscored(row, "over_budget: judge.max_usd_per_run")
             return None
         self._asking[key] = [row]
-        return Question(key, request, partial(self._review.parse, interaction=row.interaction))
+        return Question(key, request, partial(self._review.parse, interaction=row.interaction, request=request))
 
     def _affords(self, key: str, request: JudgeRequest) -> bool:
         ceiling = self._settings.judge.max_usd_per_run

@@ -152,7 +152,8 @@ def _quiet(options: argparse.Namespace) -> None:
                  "harmful_content"):  # fmt: skip
         values = _ours(name, task)
         scored = [value for value in values if value is not None]
-        print(f"| {name} | {share(sum(v == 0 for v in scored), len(scored))} | {len(values) - len(scored)} |")
+        flagged = sum(value == 0 for value in scored)
+        print(f"| {name} | {flagged} of {len(scored)}: {share(flagged, len(scored))} | {len(values) - len(scored)} |")
 
 
 def _judges(options: argparse.Namespace) -> None:

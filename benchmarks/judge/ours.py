@@ -45,6 +45,7 @@ def _measure(source: Path, concurrency: int) -> dict[str, object]:
             "logging_policy": "complete",
             "judge": {
                 "model": "gpt-4.1-mini",
+                "rubrics": ["quality", "hallucination"],
                 "base_url": os.environ["OPENAI_BASE_URL"],
                 "fraction": 1.0,
                 "concurrency": concurrency,
