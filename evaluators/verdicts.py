@@ -77,7 +77,7 @@ def _pair(text: str) -> Verdict | None:
     if text in _PLACES:
         return _PLACES[text]
     said = [next(filter(None, groups)) for groups in _BETTER.findall(text)]
-    if not said and len(text.split()) <= _SHORT_WORDS:
+    if not said and len(text.split()) <= _SHORT_WORDS and " not " not in text:
         said = [next(filter(None, groups)) for groups in _NAMED.findall(text)]
     found = {_PLACES[word] for word in said} | ({"tie"} if _EQUAL.search(text) else set())
     return found.pop() if len(found) == 1 else None

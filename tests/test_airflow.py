@@ -24,7 +24,7 @@ from anchorwatch.warehouse.initialise import initialise
 DAG = "nightly_evaluation"
 DAYS = 9
 COMPARED = ("samples", "evaluations", "daily_metrics", "latency_histogram", "rolling_metrics", "drift_findings",
-            "baselines", "change_events", "day_partitions")  # fmt: skip
+            "baselines", "change_events", "day_partitions", "anchor_readings", "epochs")  # fmt: skip
 
 
 def traffic(last):
@@ -47,12 +47,14 @@ def world(anchorwatch_home, tmp_path_factory):
     config = {
         "logging_policy": "complete",
         "segments": ["query_type", "model"],
-        "judge": {"model": MODEL, "fraction": 1.0, "base_url": "http://127.0.0.1:9/v1"},
+        "judge": {"model": MODEL, "fraction": 1.0, "base_url": "http://127.0.0.1:9/v1", "anchors": "anchors.jsonl"},
         "alerts": {
             "pagerduty": {"connection": "anchorwatch_pagerduty", "base_url": f"https://127.0.0.1:{ports['pagerduty']}"}
         },
     }
     (folder / "anchorwatch.yaml").write_text(yaml.safe_dump(config))
+    anchor = {"anchor_id": "a1", "prompt": "Price of plan A?", "response": "12 dollars", "expected": {"quality": 1.0}}
+    (folder / "anchors.jsonl").write_text(json.dumps(anchor))
     socket = str(anchorwatch_home / "pg")
     with psycopg.connect(f"host={socket} user=postgres dbname=postgres", autocommit=True) as admin:
         for name in ("airflow_side", "local_side"):

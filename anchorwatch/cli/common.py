@@ -14,7 +14,7 @@ from anchorwatch.settings import RuleBook, Settings, beside_config, load_rule_fi
 def checked_settings() -> tuple[Settings, RuleBook]:
     """Load the configuration and its rules, and check that they fit together."""
     from anchorwatch.drift.checks import check_rules
-    from anchorwatch.scoring.anchors import read_anchors
+    from anchorwatch.scoring.anchors import check_anchors, read_anchors
     from anchorwatch.scoring.checks import load_checks
     from anchorwatch.scoring.reviews import make_review
     from anchorwatch.settings.metrics import metrics_of
@@ -24,9 +24,9 @@ def checked_settings() -> tuple[Settings, RuleBook]:
     check_rules(book, settings, set(metrics_of(settings)))
     load_checks(settings)
     if settings.judge.enabled:
-        make_review(settings)
+        review = make_review(settings)
         if settings.judge.anchors is not None:
-            read_anchors(beside_config(settings.judge.anchors))
+            check_anchors(read_anchors(beside_config(settings.judge.anchors)), review)
     return settings, book
 
 

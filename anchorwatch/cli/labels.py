@@ -10,6 +10,7 @@ from rich.table import Table
 
 from anchorwatch.cli.common import checked_settings, console, parse_date
 from anchorwatch.cli.evaluate import order_line
+from evaluators import all_rubrics
 
 if TYPE_CHECKING:
     from anchorwatch.steps.label_report import LabelReport
@@ -45,7 +46,10 @@ def export(
     days = parse_date(first, "--from"), parse_date(last, "--to")
     found = export_labels(make_engine(settings), settings, *days, rows, output)
     why = ", ".join(f"{n} {reason}" for reason, n in found.by_reason.items())
-    typer.echo(f"{output}: {found.rows} rows to label ({why}); fill {', '.join(settings.judge.rubrics)} and labeller")
+    typer.echo(f"{output}: {found.rows} rows to label ({why}); fill in labeller, and")
+    for name in settings.judge.rubrics:
+        words = ", ".join(map(str, all_rubrics()[name].verdicts)) or "supported, unsupported"
+        typer.echo(f"  {name}: {words}")
     if found.missing:
         typer.echo(f"  {found.missing} more were drawn, and are in the log no more")
     typer.echo(f"then: anchorwatch labels import {output}")

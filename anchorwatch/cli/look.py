@@ -71,12 +71,15 @@ def _print_report(console: Console, found: dict[str, Any]) -> None:
             f"judge: {judge['judge_model']}, {judge['paid_calls']} calls paid, {judge['cached']} reused, {cost}"
         )
     _print_judged(console, found["judged"])
+    for row in found["cascade"]:
+        _print_cascade(console, row)
     for warning in found["warnings"]:
         console.print(f"warning: {warning}", markup=False)
     if not found["findings"]:
         console.print("nothing is firing", style="green")
     for group in found["findings"]:
-        title = f"{group['severity'].upper()}  {group['rule_id']}: {group['metric']}"
+        suspected = "  (judge suspected)" if any(row["judge_suspected"] for row in group["segments"]) else ""
+        title = f"{group['severity'].upper()}  {group['rule_id']}: {group['metric']}{suspected}"
         console.print(title, style="bold red" if group["severity"] == "page" else "bold")
         _print_segments(console, group)
     for event in found["change_events"]:
@@ -97,6 +100,17 @@ def _print_judged(console: Console, rows: list[dict[str, Any]]) -> None:
         corrected = _with_interval(row["corrected_value"], row["corrected_ci_low"], row["corrected_ci_high"])
         table.add_row(row["metric"], str(row["n"]), raw, corrected, row["correction"] or "")
     console.print(table, markup=False)
+
+
+def _print_cascade(console: Console, row: dict[str, Any]) -> None:
+    from anchorwatch.metrics.agreement import share
+
+    missed = share(row["missed"], row["passed_through"])
+    console.print(
+        f"cascade, {row['evaluator']}, 28 days: {row['escalated']} of {row['n']} rows handed on, {row['overruled']} "
+        f"overruled; of the others, {row['passed_through']} seen by both, the judges differ on {missed}",
+        markup=False,
+    )
 
 
 def _with_interval(value: float | None, low: float | None, high: float | None) -> str:

@@ -7,7 +7,7 @@ from typing import Any
 
 from anchorwatch.errors import ConfigError
 from anchorwatch.scoring.interactions import passages
-from evaluators import Interaction
+from evaluators import Interaction, Review
 
 AGREES_WITHIN = 0.2
 """Half a grade of five, and a bit: the next grade is no agreement. `anchor_readings/publish.sql` has it too."""
@@ -40,6 +40,21 @@ def read_anchors(file: Path) -> tuple[Anchor, ...]:
     if len(set(ids)) != len(ids):
         raise ConfigError(f"{file}: anchor_id '{next(i for i in ids if ids.count(i) > 1)}' is there twice")
     return anchors
+
+
+def check_anchors(anchors: tuple[Anchor, ...], review: Review) -> None:
+    """Check that the judge is asked about what the anchors expect something of.
+
+    Raises:
+        ConfigError: An anchor expects a value of an evaluator that none of the rubrics scores.
+    """
+    known = {name for name, _ in review.evaluators}
+    for anchor in anchors:
+        if unknown := sorted(anchor.expected.keys() - known):
+            raise ConfigError(
+                f"judge.anchors: anchor '{anchor.interaction.request_id}' expects a value of '{unknown[0]}', which "
+                f"none of judge.rubrics scores; there are {', '.join(sorted(known))}"
+            )
 
 
 def json_line(file: Path, number: int, line: str) -> dict[str, Any]:

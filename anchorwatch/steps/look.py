@@ -62,6 +62,7 @@ def day_report(day: date | None) -> dict[str, Any]:
             "ledger": _rows(connection, "ledger", key),
             "judge": _rows(connection, "judge", key)[0],
             "judged": _rows(connection, "judged", key),
+            "cascade": _rows(connection, "cascade", key),
             "warnings": [row["detail"] for row in _rows(connection, "warnings", key)],
             "findings": _by_rule(_rows(connection, "findings", key)),
             "change_events": _rows(connection, "changes", key),

@@ -21,7 +21,8 @@ SELECT
         SELECT string_agg(c.kind || ' ' || c.value || ' on ' || c.run_date, ', ' ORDER BY c.run_date, c.kind, c.value)
         FROM change_events AS c
         WHERE c.run_date >= f.first_day - 3 AND c.run_date <= f.first_day + 3
-    ) AS change_events
+    ) AS change_events,
+    COALESCE(f.judge_suspected, FALSE) AS judge_suspected
 FROM drift_findings AS f
 LEFT JOIN LATERAL (
     SELECT n.explained_by, n.example_request_ids

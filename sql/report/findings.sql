@@ -5,7 +5,7 @@
 SELECT
     rule_id, severity, metric, segment_name, segment_value, direction, value, baseline_value,
     change, ci_low, ci_high, n, evidence, evidence_needed, first_day, firing_since,
-    mix_effect, within_effect, explained_by, example_request_ids, n_parts
+    mix_effect, within_effect, explained_by, example_request_ids, n_parts, judge_suspected
 FROM bi_findings
 WHERE run_date = :day
 ORDER BY

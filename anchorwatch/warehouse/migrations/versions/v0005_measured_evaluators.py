@@ -22,7 +22,6 @@ def upgrade() -> None:
     op.add_column("daily_metrics", sa.Column("correction", sa.Text))
     op.add_column("drift_findings", sa.Column("judge_suspected", sa.Boolean))
     op.add_column("day_partitions", sa.Column("is_corrected", sa.Boolean, nullable=False, server_default=sa.false()))
-    op.alter_column("day_partitions", "is_corrected", server_default=None)
     op.execute("UPDATE day_partitions SET derived_hash = NULL")
 
 
