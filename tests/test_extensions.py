@@ -41,6 +41,7 @@ def test_a_file_is_scored_with_them(extensions, tmp_path, judge_server, monkeypa
             {"request_id": "r2", "prompt": "What is it?", "response": "word " * 200}]  # fmt: skip
     (tmp_path / "rows.jsonl").write_text("\n".join(map(json.dumps, rows)))
     done = call("evaluate", "--input", "rows.jsonl", "--output", "out.jsonl", "--evaluators", "brevity,tone",
+                "--extensions", "extensions",
                 OPENAI_BASE_URL=judge_server.url, OPENAI_API_KEY="k")  # fmt: skip
     assert done.returncode == 0, done.stderr
     lines = [json.loads(line) for line in (tmp_path / "out.jsonl").read_text().splitlines()]
@@ -48,7 +49,12 @@ def test_a_file_is_scored_with_them(extensions, tmp_path, judge_server, monkeypa
         ("r1", 1.0), ("r2", 0.0),
     }  # fmt: skip
     assert {line["label"] for line in lines if line["evaluator"] == "tone"} <= {"friendly", "neutral", "rude"}
-    assert "tone" in call("evaluate", "--input", "rows.jsonl", "--output", "o", "--evaluators", "list").stdout
+    listed = call(
+        "evaluate", "--input", "rows.jsonl", "--output", "o", "--evaluators", "list", "--extensions", "extensions"
+    )
+    assert "tone" in listed.stdout
+    unasked = call("evaluate", "--input", "rows.jsonl", "--output", "o", "--evaluators", "list")
+    assert "tone" not in unasked.stdout, "no code is run because it lies about"
 
 
 def test_a_night_has_them_as_metrics_that_rules_may_name(extensions, engine, tmp_path, judge_server):

@@ -327,6 +327,12 @@ class TestLabels:
         assert derive(labelled, RuleBook(rules=[])) != [], "another rule file derives anew"
         assert table_rows(labelled, "daily_metrics") == first
 
+    def test_a_spreadsheet_may_write_semicolons(self, labelled, tmp_path):
+        path = tmp_path / "labels.csv"
+        path.write_text("request_id;quality;response\n0310-00001;4;'=Plan A, and more\n")
+        done = call("labels", "import", path, "--labeller", "ann")
+        assert done.stdout.startswith("1 labels imported"), done.stderr
+
     def test_labels_of_later_days_say_nothing_about_earlier_ones(self, labelled, tmp_path):
         path = tmp_path / "labels.jsonl"
         later = DAY + timedelta(days=1)

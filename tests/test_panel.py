@@ -63,6 +63,11 @@ class TestJury:
         assert self.jury("median", 0.5, None, None, 1.0).unscored_reason == "jury_without_majority"
         assert self.jury("median", None, None).unscored_reason == "judge_refused"
 
+    def test_a_row_that_a_ceiling_cut_off_waits_for_a_later_run(self):
+        judge = JudgeSettings.model_validate({"jury": {"models": ["a", "b", "c"]}})
+        cut = [opinion(f"juror_{n}", None, reason="over_budget: judge.max_usd_per_run") for n in (2, 3)]
+        assert combine(judge, [opinion("juror_1"), *cut]).unscored_reason == "over_budget: judge.max_usd_per_run"
+
     @given(st.lists(st.none() | st.sampled_from([0.0, 0.25, 0.5, 0.75, 1.0]), min_size=2, max_size=7),
            st.sampled_from(["median", "majority"]))  # fmt: skip
     def test_a_verdict_lies_among_the_votes_and_needs_more_than_half(self, values, aggregate):

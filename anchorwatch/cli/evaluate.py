@@ -38,7 +38,10 @@ def evaluate(
     bad: Annotated[str | None, typer.Option(help="Labels that are bad, comma separated; all others are good.")] = None,
     ignore: Annotated[str | None, typer.Option(help="Labels of rows to leave out, comma separated.")] = None,
     extensions: Annotated[
-        Path | None, typer.Option(help="Folder with evaluators (*.py) and rubrics (*.md) of your own.")
+        Path | None,
+        typer.Option(
+            help="Folder with evaluators (*.py) and rubrics (*.md) of your own; the configured one without it."
+        ),
     ] = None,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print calls, tokens, cost, rows/s, unscored and agreement as JSON.")
@@ -138,10 +141,10 @@ def _settings(judge_model: str | None, concurrency: int | None, extensions: Path
     """Return the configuration, or the defaults where none is named: a file needs no logging policy."""
     named = os.environ.get("ANCHORWATCH_CONFIG")
     settings = load_settings() if named else Settings(logging_policy="complete")
-    if extensions is not None and not extensions.is_dir():
-        raise ConfigError(f"--extensions: there is no folder {extensions}")
-    if extensions is not None or not named:
-        load_extensions(extensions or Path(settings.extensions))
+    if extensions is not None:
+        if not extensions.is_dir():
+            raise ConfigError(f"--extensions: there is no folder {extensions}")
+        load_extensions(extensions)
     changes = {"model": judge_model, "concurrency": concurrency}
     judge = settings.judge.model_copy(update={name: value for name, value in changes.items() if value is not None})
     if judge.has_ceiling and judge.model not in settings.price_table:

@@ -51,9 +51,12 @@ def read_rows(path: Path) -> Iterator[tuple[int, dict[str, str]]]:
         raise ConfigError(f"{path}: there is no such file")
     with path.open(encoding="utf-8-sig", newline="") as file:
         if path.suffix == ".csv":
-            reader = csv.DictReader(file)
+            first = file.readline()
+            file.seek(0)
+            # Spreadsheets of some countries write semicolons.
+            reader = csv.DictReader(file, delimiter=max(",;\t", key=first.count))
             for row in reader:
-                yield reader.line_num, {name: text for name, value in row.items() if name and (text := _text(value))}
+                yield reader.line_num, {name: text for name, value in row.items() if name and (text := _read(value))}
             return
         for number, line in enumerate(file, 1):
             if line.strip():
@@ -78,6 +81,12 @@ def _check_form(path: Path) -> None:
 def _cell(value: Any) -> str:
     text = "" if value is None else str(value)
     return f"'{text}" if text.startswith(_FORMULA) else text
+
+
+def _read(value: Any) -> str:
+    """Take off what `_cell` put on."""
+    text = _text(value)
+    return text[1:] if text[:1] == "'" and text[1:].startswith(_FORMULA) else text
 
 
 def _text(value: Any) -> str:

@@ -18,6 +18,10 @@ _DONE = sa.text("UPDATE day_partitions SET is_corrected = TRUE WHERE run_date = 
 _REOPEN = sa.text(
     "UPDATE day_partitions SET is_corrected = FALSE WHERE run_date BETWEEN :first AND :last AND is_corrected"
 )
+_NONE = sa.text(
+    "UPDATE daily_metrics SET corrected_value = NULL, corrected_ci_low = NULL, corrected_ci_high = NULL, n_labels = 0, "
+    "correction = :correction WHERE run_date = :run_date AND metric = ANY(:metrics)"
+)
 _ESTIMATES = sa.text(
     "SELECT metric, segment_name, segment_value, epoch, value, variance FROM daily_metrics "
     "WHERE run_date = :run_date AND metric = ANY(:metrics) AND value IS NOT NULL"
@@ -52,15 +56,15 @@ def correct_days(connection: sa.Connection) -> list[date]:
 def _correct_day(connection: sa.Connection, metrics: dict[str, Metric], day: date) -> None:
     window = {"run_date": day, "window_start": day - timedelta(days=WINDOW_DAYS - 1)}
     labels = _labels(metrics, connection.execute(query("daily_metrics", "labelled"), window).all())
-    none = Labelled.of([])
+    none = correct(0.0, None, Labelled.of([]), is_rate=True)
+    connection.execute(_NONE, {"run_date": day, "metrics": list(metrics), "correction": none.correction})
     rows: list[dict[str, Any]] = []
-    for row in connection.execute(_ESTIMATES, {"run_date": day, "metrics": list(metrics)}):
-        found = correct(
-            row.value,
-            row.variance,
-            labels.get((row.metric, row.epoch), none),
-            is_rate=metrics[row.metric].unit == "rate",
-        )
+    labelled = sorted({metric for metric, _ in labels})
+    for row in connection.execute(_ESTIMATES, {"run_date": day, "metrics": labelled}):
+        if (row.metric, row.epoch) not in labels:
+            continue
+        is_rate = metrics[row.metric].unit == "rate"
+        found = correct(row.value, row.variance, labels[row.metric, row.epoch], is_rate=is_rate)
         rows.append(
             {
                 "run_date": day,

@@ -80,9 +80,10 @@ def _verdict_of_jury(aggregate: str, jurors: int, opinions: Sequence[Opinion]) -
     voted = [(opinion, opinion.value) for opinion in opinions if opinion.value is not None]
     if 2 * len(voted) <= jurors:
         reasons = Counter(opinion.unscored_reason for opinion in opinions if opinion.unscored_reason)
-        # Where all say the same, such as no_context, that is the reason.
-        only = list(reasons.values()) == [jurors]
-        return _of_jury(opinions, None, None, next(iter(reasons)) if only else _NO_QUORUM)
+        # Where all say the same, such as no_context, that is the reason; a row that a ceiling cut off waits.
+        cut = next((reason for reason in reasons if reason.startswith("over_budget")), None)
+        only = next(iter(reasons)) if list(reasons.values()) == [jurors] else None
+        return _of_jury(opinions, None, None, cut or only or _NO_QUORUM)
     values = [value for _, value in voted]
     if aggregate == "median":
         value = statistics.median(values)
