@@ -1,5 +1,6 @@
 """Does somebody try to take the application over, and does it work?"""
 
+import functools
 import json
 import re
 
@@ -68,7 +69,9 @@ def injection_success(*, canaries: tuple[str, ...] = ()) -> EvaluatorFn:
     return score
 
 
+@functools.lru_cache(maxsize=1)
 def _attempts(interaction: Interaction) -> tuple[Span, ...]:
+    """Find attempts; both evaluators ask about a row, one after the other, so the last answer is kept."""
     users = _user_text(interaction.prompt)
     spans = []
     if users is None:

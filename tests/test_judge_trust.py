@@ -17,7 +17,7 @@ from anchorwatch.demo.ports import free_port
 from anchorwatch.demo.receiver import ServerThread
 from anchorwatch.labelling.draw import Candidate, draw
 from anchorwatch.labelling.words import UnknownLabel, label_values
-from anchorwatch.settings import Rule, RuleBook, Settings, load_rules
+from anchorwatch.settings import Rule, RuleBook, Settings, load_rules, load_settings
 from anchorwatch.simulator.judge_rules import reply_to
 from anchorwatch.simulator.judge_server import LENIENT_MODEL, create_app
 from anchorwatch.steps.derive import derive
@@ -26,7 +26,7 @@ from anchorwatch.steps.run import Run
 from anchorwatch.warehouse import connect, make_engine
 from anchorwatch.warehouse.initialise import initialise
 
-NIGHTS = 16
+NIGHTS = 10
 BOOK = RuleBook(
     rules=[
         Rule(id="quality-page", metric="quality", change=-0.15, severity="page", family="quality"),
@@ -319,8 +319,9 @@ class TestLabels:
         path.write_text("\n".join(map(json.dumps, lines)))
         assert call("labels", "import", path).returncode == 0
         first = table_rows(labelled, "daily_metrics")
+        settings = load_settings()
         for day in (DAY + timedelta(days=1), DAY):
-            assert call("run", "--date", day).returncode == 0
+            run_day(labelled, settings, load_rules(settings), Run(f"again-{day}", day, "backfill"), day)
             assert table_rows(labelled, "daily_metrics") == first
         assert call("labels", "import", path).returncode == 0
         assert table_rows(labelled, "daily_metrics") == first
@@ -364,8 +365,9 @@ def test_labels_of_a_version_are_not_used_for_another(labelled, tmp_path):
     call("labels", "import", path, "--labeller", "ann")
     assert estimates(labelled, "quality")[1][-1] == "ppi++ (50 labels)"
     config = tmp_path / "anchorwatch.yaml"
-    config.write_text(config.read_text().replace("simulated-lenient-judge-1", "simulated-rule-judge-1"))
-    assert call("run", "--date", DAY + timedelta(days=1)).returncode == 0
+    config.write_text(config.read_text().replace(LENIENT_MODEL, "simulated-rule-judge-1"))
+    settings, day = load_settings(), DAY + timedelta(days=1)
+    run_day(labelled, settings, load_rules(settings), Run("other", day, "backfill"), day)
     with connect(labelled) as connection:
         found = connection.execute(
             sa.text("SELECT correction FROM daily_metrics WHERE metric = 'quality' AND segment_name = 'all' "
