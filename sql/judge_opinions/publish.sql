@@ -15,6 +15,6 @@ FROM work_opinions AS o
 INNER JOIN work_samples AS s ON s.run_id = o.run_id AND s.run_date = o.run_date AND s.request_id = o.request_id
 WHERE o.run_id = :run_id AND o.run_date = :run_date AND o.role <> 'anchor'
     AND EXISTS (
-        SELECT 1 FROM work_opinions AS other
-        WHERE other.run_id = o.run_id AND other.run_date = o.run_date AND other.role NOT IN ('anchor', 'first')
+        SELECT 1 FROM work_opinions
+        WHERE run_id = :run_id AND run_date = :run_date AND role NOT IN ('anchor', 'first')
     )
