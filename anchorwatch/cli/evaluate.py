@@ -15,6 +15,7 @@ from anchorwatch.settings import Settings, load_settings
 from anchorwatch.settings.extensions import load_extensions
 
 if TYPE_CHECKING:
+    from anchorwatch.steps.file_desk import FileTotals
     from anchorwatch.steps.file_labels import LabelAgreement
     from anchorwatch.steps.file_orders import OrderAgreement
 
@@ -71,6 +72,14 @@ def evaluate(
             record["agreement"] = [row.as_record() for row in found]
         typer.echo(json.dumps(record))
         return
+    _print_totals(output, totals)
+    for order in orders:
+        typer.echo(f"  {order_line(order)}")
+    if labels:
+        _print_agreement(found, labels)
+
+
+def _print_totals(output: Path, totals: "FileTotals") -> None:
     cost = f"{totals.cost_usd:.4f} USD" if totals.cost_usd is not None else "cost unknown (no price in `prices`)"
     typer.echo(
         f"{output}: {totals.rows} rows, {totals.scores} new scores, {totals.calls} judge calls, {cost}, "
@@ -78,10 +87,6 @@ def evaluate(
     )
     for reason, n in sorted(totals.unscored.items()):
         typer.echo(f"  unscored: {n} {reason}")
-    for order in orders:
-        typer.echo(f"  {order_line(order)}")
-    if labels:
-        _print_agreement(found, labels)
 
 
 def order_line(order: "OrderAgreement") -> str:
