@@ -97,7 +97,7 @@ _ALL = (
     ),
     Metric(
         "sentence_support", "score", "fall", "mean", "check",
-        "Mean share of sentences whose words are in the context", "sentence_support",
+        "Mean share of an answer's words that are in the context", "sentence_support",
     ),
     Metric(
         "ground_truth_agreement", "rate", "fall", "mean", "check",

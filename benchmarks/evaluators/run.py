@@ -28,7 +28,7 @@ from environments import environment  # noqa: E402
 from judges import judges  # noqa: E402
 
 from anchorwatch.metrics.agreement import auroc, confusion, measures, share  # noqa: E402
-from evaluators import Interaction, get_evaluator, names  # noqa: E402
+from evaluators import Interaction, Score, get_evaluator, names  # noqa: E402
 from evaluators.redaction import Redactor  # noqa: E402
 
 SPEED_ROWS = 3000
@@ -111,12 +111,12 @@ def _grounding(options: argparse.Namespace) -> None:
         task = sets.fabricated(options.data, kind)
         _head(f"Grounding, simulated: {title} ({len(task.rows)} rows)")
         for name in ("grounding", "sentence_support"):
-            _row(name, _ours(name, task), task.bad)
+            _graded(name, task)
         _peers(options, task)
     task = sets.halueval(options.data)
     _head("Grounding: HaluEval, hallucinations that people marked; no context, the question stands in for it")
     for name in ("grounding", "sentence_support"):
-        _row(name, _ours(name, task), task.bad)
+        _graded(name, task)
 
 
 def _private(options: argparse.Namespace) -> None:
@@ -178,12 +178,16 @@ def _rate(function: Callable[[Interaction], Any], rows: Sequence[Interaction]) -
 
 
 def _ours(name: str, task: sets.Task) -> list[float | None]:
+    return [score.value for score in _scores(name, task)]
+
+
+def _scores(name: str, task: sets.Task) -> list[Score]:
     _, function = get_evaluator(name, **(task.options if name == "format_validity" else {}))
     found = []
     for n, row in enumerate(task.rows):
         context = (row["context"],) if "context" in row else ()
         fields = {key: row.get(key) for key in ("ground_truth", "query_type")}
-        found.append(function(Interaction(f"r{n}", row["prompt"], row["response"], context=context, **fields)).value)
+        found.append(function(Interaction(f"r{n}", row["prompt"], row["response"], context=context, **fields)))
     return found
 
 
@@ -216,17 +220,25 @@ def _head(title: str) -> None:
     print("| | n | AUROC | balanced accuracy | F1 | kappa |\n|---|---|---|---|---|---|")
 
 
-def _row(name: str, scores: Sequence[float | None], bad: Sequence[bool]) -> None:
-    """Print a row; a score below 1 says bad. Scores that are no verdicts have an AUROC alone."""
-    pairs = [(score, is_bad) for score, is_bad in zip(scores, bad, strict=True) if score is not None]
-    values, labels = [score for score, _ in pairs], [is_bad for _, is_bad in pairs]
+def _row(
+    name: str, scores: Sequence[float | None], bad: Sequence[bool], verdicts: Sequence[bool] | None = None
+) -> None:
+    """Print a row. Scores that are no verdicts have an AUROC alone, unless `verdicts` says which rows are bad."""
+    rows = [(s, b, n) for n, (s, b) in enumerate(zip(scores, bad, strict=True)) if s is not None]
+    values, labels = [score for score, _, _ in rows], [is_bad for _, is_bad, _ in rows]
     area = auroc([1 - value for value in values], labels)
     cells = ["", "", ""]
-    if all(value in (0.0, 1.0) for value in values) or name in ("grounding", "sentence_support"):
-        # A share is bad where anything at all is missing, which is what the label `unsupported` says.
-        found = measures(confusion([value < 1.0 for value in values], labels))
+    if verdicts is not None or all(value in (0.0, 1.0) for value in values):
+        said = [verdicts[n] if verdicts is not None else value < 1.0 for value, _, n in rows]
+        found = measures(confusion(said, labels))
         cells = [str(found[key]) for key in ("balanced_accuracy", "f1", "kappa")]
-    print(f"| {name} | {len(pairs)} | {area} | " + " | ".join(cells) + " |", flush=True)
+    print(f"| {name} | {len(values)} | {area} | " + " | ".join(cells) + " |", flush=True)
+
+
+def _graded(name: str, task: sets.Task) -> None:
+    """Print the row of an evaluator whose score is a share: its label `unsupported` is the verdict."""
+    scores = _scores(name, task)
+    _row(name, [score.value for score in scores], task.bad, [score.label == "unsupported" for score in scores])
 
 
 def _pick(values: Sequence[Any], chosen: Sequence[bool]) -> list[Any]:
