@@ -182,6 +182,22 @@ class TestLabels:
         assert people["quality"]["same"] < 1.0
         assert "ann and bob" in call("labels", "agreement").stdout
 
+    def test_position_bias_of_a_file_is_reported_too(self, labelled, tmp_path):
+        said = {"as_given": ["first", "first", "second", "tie"], "swapped": ["second", "first", "first", "tie"]}
+        worth = {
+            "as_given": {"first": 1.0, "second": 0.0, "tie": 0.5},
+            "swapped": {"first": 0.0, "second": 1.0, "tie": 0.5},
+        }
+        lines = [
+            {"row_number": n, "request_id": f"r{n}", "evaluator": f"preference.{order}", "value": worth[order][verdict],
+             "label": verdict, "unscored_reason": None}
+            for order, verdicts in said.items() for n, verdict in enumerate(verdicts)
+        ]  # fmt: skip
+        (tmp_path / "scores.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+        done = call("labels", "agreement", "--scores", tmp_path / "scores.jsonl", "--json")
+        (order,) = json.loads(done.stdout)["orders"]
+        assert (order["n"], order["same"]["value"], order["first_place"]["value"]) == (4, 0.75, 4 / 6)
+
     def test_mistakes_import_nothing_and_are_named(self, labelled, tmp_path):
         path = tmp_path / "labels.csv"
         path.write_text("request_id,quality,tone\n0310-00001,excellent,\n,4,\n0310-00002,4,nice\n")
