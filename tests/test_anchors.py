@@ -72,16 +72,14 @@ def test_a_judge_that_turns_harsh_is_suspected_and_pages_wait_until_it_is_itself
 ):
     judge = Judge(judge_server)
     settings = settings.model_copy(
-        update={"judge": settings.judge.model_copy(update={"anchors": str(anchors)}), "segments": []}
+        update={"judge": settings.judge.model_copy(update={"anchors": str(anchors)}), "segments": [], "evaluators": []}
     )
     initialise(engine, settings)
     for at in range(NIGHTS):
         night(engine, settings, at)
     assert scalar(engine, "SELECT AVG(value) FROM daily_metrics WHERE metric = 'judge_anchor_agreement'") == 1.0
     assert scalar(engine, "SELECT COUNT(*) FROM anchor_readings") == NIGHTS * 12 * 2
-    assert len({body["messages"][1]["content"] for body in judge_server.bodies}) == NIGHTS * 72, (
-        "asked anew every night"
-    )
+    assert judge_server.calls == NIGHTS * 72, "the anchors are asked about anew every night"
 
     judge.is_harsh = True
     day = night(engine, settings, NIGHTS, run_type="scheduled")
