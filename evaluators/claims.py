@@ -18,7 +18,8 @@ def read_claims(value: Any, response: Redacted, given: Sequence[Redacted]) -> di
     """Turn the judge's claims into places and counts, so that no logged text is kept.
 
     Returns:
-        `unsupported`: places in the response; `unmatched`: claims that are not in the response; `unproven`:
+        `unsupported`: places in the redacted response, since rows that differ in what was taken out share one
+        answer; `unmatched`: claims that are not in the response; `unproven`:
         claims whose evidence is in nothing that the model was given; `supported`: all others.
 
     Raises:
@@ -37,7 +38,7 @@ def read_claims(value: Any, response: Redacted, given: Sequence[Redacted]) -> di
         if place is None:
             found["unmatched"] += 1
         elif evidence is None or not evidence.strip():
-            found["unsupported"].append(list(response.original_span(*place)))
+            found["unsupported"].append(list(place))
         elif any(find_quote(text.text, evidence) for text in given):
             found["supported"] += 1
         else:

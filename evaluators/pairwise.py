@@ -7,7 +7,7 @@ from evaluators.fencing import fenced, new_code
 from evaluators.judging import JudgeDeclined, JudgeRequest, MalformedReply, json_object
 from evaluators.records import Interaction, Score
 from evaluators.redaction import REDACTION_VERSION, Redactor
-from evaluators.refusal import is_refusal
+from evaluators.refusal import declines
 from evaluators.review import SURE, hash_rules, reply_schema, system_message
 from evaluators.rubric import Rubric
 from evaluators.verdicts import NoVerdict, read_verdict
@@ -77,7 +77,7 @@ class PairReview:
         except NoVerdict as problem:
             raise MalformedReply(f"{self._rubric.name}: {problem}") from None
         except MalformedReply:
-            if is_refusal(text):
+            if declines(text):
                 raise JudgeDeclined("the judge declined") from None
             raise
 

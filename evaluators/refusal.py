@@ -71,6 +71,11 @@ def is_refusal(response: str) -> bool:
     return _points(response)[0] >= float(read_patterns("refusal")["threshold"])
 
 
+def declines(text: str) -> bool:
+    """Tell whether a text declines in so many words; moralising alone does not count."""
+    return any(name in ("declines", "is sorry") for name, _ in _points(text)[1])
+
+
 @functools.cache
 def _cues() -> tuple[_Cue, ...]:
     return tuple(

@@ -11,7 +11,7 @@ from evaluators.fencing import fenced, new_code
 from evaluators.judging import JudgeDeclined, JudgeRequest, MalformedReply, json_object
 from evaluators.records import Interaction, Score, Span
 from evaluators.redaction import REDACTION_VERSION, Redacted, Redactor
-from evaluators.refusal import is_refusal
+from evaluators.refusal import declines
 from evaluators.rubric import Part, Rubric, preamble
 from evaluators.verdicts import NoVerdict, read_verdict
 
@@ -102,7 +102,7 @@ class Review:
         try:
             body = json_object(text)
         except MalformedReply:
-            if is_refusal(text):
+            if declines(text):
                 raise JudgeDeclined("the judge declined") from None
             raise
         texts = request.redacted if request is not None and request.redacted else self._redacted(interaction)
@@ -123,7 +123,14 @@ class Review:
         """Return the score of each evaluator from a parsed reply, fresh or from the cache."""
         found: dict[str, Score] = {}
         for rubric in self.rubrics:
-            found |= _scores(rubric, parsed.get(rubric.name, {"unscored": "judge_left_it_out"}), interaction)
+            verdict = parsed.get(rubric.name, {"unscored": "judge_left_it_out"})
+            if verdict.get("unsupported"):
+                # An answer may come from a row with other personal data: the places are those of the redacted text.
+                response = self._redacted(interaction)["response"][0]
+                verdict = verdict | {
+                    "unsupported": [response.original_span(*place) for place in verdict["unsupported"]]
+                }
+            found |= _scores(rubric, verdict, interaction)
         return found
 
     def is_unsure(self, parsed: dict[str, Any]) -> bool:

@@ -103,6 +103,11 @@ class TestForms:
             review().parse(text, ROW)
         assert caught.value.partial is None
 
+    def test_a_judge_that_argues_instead_is_asked_again(self):
+        with pytest.raises(MalformedReply) as caught:
+            review().parse("It is important to treat everyone with respect; the answer is not acceptable.", ROW)
+        assert not isinstance(caught.value, JudgeDeclined)
+
     def test_a_judge_that_refuses_is_not_asked_again(self):
         with pytest.raises(JudgeDeclined):
             review().parse("I'm sorry, but I can't assist with that.", ROW)
@@ -195,8 +200,14 @@ class TestRedaction:
         made = review("hallucination")
         claims = [{"claim": "Ask [EMAIL_1].", "evidence": None}, {"claim": "It won a prize.", "evidence": None}]
         text = json.dumps({"hallucination": claims, "sure": True})
-        places = made.parse(text, row)["hallucination"]["unsupported"]
-        assert [row.response[start:end] for start, end in places] == ["Ask jo@mail.example.org", "It won a prize"]
+        parsed = made.parse(text, row)
+        said = ["Ask jo@mail.example.org", "It won a prize"]
+        assert [row.response[s.start : s.end] for s in made.scores(parsed, row)["hallucination"].spans] == said
+        # The same question, so the same answer, of a row with another address: its own places.
+        other = Interaction("r", "q", "Ask somebody.else@a.example.org. It won a prize.", context=("c",))
+        assert made.request(other).identity == made.request(row).identity
+        said = ["Ask somebody.else@a.example.org", "It won a prize"]
+        assert [other.response[s.start : s.end] for s in made.scores(parsed, other)["hallucination"].spans] == said
 
     def test_the_version_is_part_of_what_a_score_depends_on(self):
         assert review().redaction_version

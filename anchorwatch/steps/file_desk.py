@@ -121,7 +121,7 @@ class FileDesk:
         if key in self._asking:
             self._asking[key].append(row)
             return None
-        self._write_again(row, self._lines.answers(key))
+        self._write_again(row, self._lines.answers(key), request)
         if not self._open(row):
             return None
         if request.n_chars > self._settings.judge.max_input_chars:
@@ -161,12 +161,18 @@ class FileDesk:
             key = outcome.key if outcome.parsed is not None else None
             write_score(self._lines, self._totals, row, name, self._versions[name], score, model, key)
 
-    def _write_again(self, row: FileRow, twins: list[dict[str, Any]]) -> None:
-        """Write the scores that a row of the same content got."""
+    def _write_again(self, row: FileRow, twins: list[dict[str, Any]], request: JudgeRequest) -> None:
+        """Write the scores that a row of the same content got.
+
+        Rows are the same if they differ in what was taken out alone; then the other one's places are not theirs.
+        """
         by_name = {twin["evaluator"]: twin for twin in twins}
+        own: dict[str, Any] = {"row_number": row.number, "request_id": row.request_id}
+        if request.redacted and any(text.cuts for text in request.redacted["response"]):
+            own["spans"] = []
         for name in self._open(row):
             if name in by_name:
-                self._lines.write(by_name[name] | {"row_number": row.number, "request_id": row.request_id})
+                self._lines.write(by_name[name] | own)
                 self._totals.scores += 1
 
     def _write_unscored(self, row: FileRow, reason: str) -> None:
