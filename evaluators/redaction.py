@@ -1,16 +1,11 @@
 """Takes personal data and secrets out of a text before it leaves, and finds the way back to the original."""
 
-import hashlib
-import inspect
 from bisect import bisect_right
 from dataclasses import dataclass, field
 
-from evaluators import private_data
-from evaluators.private_data import find_private
+from evaluators.private_data import detectors_version, find_private
 
-REDACTION_VERSION = (
-    f"{private_data.VERSION}-" + hashlib.sha256(inspect.getsource(private_data).encode()).hexdigest()[:8]
-)
+REDACTION_VERSION = detectors_version()
 """Changes with any detector, and with it every epoch of a judged score."""
 _ROUNDS = 5
 
