@@ -9,6 +9,7 @@ from anchorwatch.metrics.correction import Labelled, correct
 from anchorwatch.settings.metrics import Metric
 from anchorwatch.warehouse import query
 from anchorwatch.warehouse.metric_catalogue import read_metrics
+from anchorwatch.warehouse.rows import plan_for_fresh_rows
 
 WINDOW_DAYS = 90
 """Labels of older rows say nothing about the judge of today."""
@@ -18,6 +19,7 @@ _DONE = sa.text("UPDATE day_partitions SET is_corrected = TRUE WHERE run_date = 
 _REOPEN = sa.text(
     "UPDATE day_partitions SET is_corrected = FALSE WHERE run_date BETWEEN :first AND :last AND is_corrected"
 )
+_ANY_LABEL = sa.text("SELECT EXISTS (SELECT 1 FROM human_labels WHERE run_date BETWEEN :window_start AND :run_date)")
 _NONE = sa.text(
     "UPDATE daily_metrics SET corrected_value = NULL, corrected_ci_low = NULL, corrected_ci_high = NULL, n_labels = 0, "
     "correction = :correction WHERE run_date = :run_date AND metric = ANY(:metrics)"
@@ -45,17 +47,23 @@ def correct_days(connection: sa.Connection) -> list[date]:
     A day's labels are those of rows of the 90 days up to it, of the same epoch, from all segments together.
     """
     days = list(connection.execute(_OPEN).scalars())
+    if not days:
+        return []
     metrics = {m.name: m for m in read_metrics(connection).values() if m.source == "judge" and m.evaluator}
+    # A few hundred labels look up their rows among millions; the rest of a night wants the opposite.
+    connection.exec_driver_sql("SET LOCAL enable_nestloop = on")
     for day in days:
         _correct_day(connection, metrics, day)
-    if days:
-        connection.execute(_DONE, {"days": days})
+    connection.execute(_DONE, {"days": days})
+    plan_for_fresh_rows(connection)
     return days
 
 
 def _correct_day(connection: sa.Connection, metrics: dict[str, Metric], day: date) -> None:
     window = {"run_date": day, "window_start": day - timedelta(days=WINDOW_DAYS - 1)}
-    labels = _labels(metrics, connection.execute(query("daily_metrics", "labelled"), window).all())
+    labels: dict[tuple[str, str], Labelled] = {}
+    if connection.execute(_ANY_LABEL, window).scalar_one():
+        labels = _labels(metrics, connection.execute(query("daily_metrics", "labelled"), window).all())
     none = correct(0.0, None, Labelled.of([]), is_rate=True)
     connection.execute(_NONE, {"run_date": day, "metrics": list(metrics), "correction": none.correction})
     rows: list[dict[str, Any]] = []
