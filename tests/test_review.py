@@ -139,16 +139,10 @@ class TestFences:
         assert first.identity == second.identity
         assert first.fence in first.messages[1]["content"]
 
-    def test_a_code_that_a_text_happens_to_hold_is_not_used(self):
-        made = review()
+    def test_a_code_that_a_text_happens_to_hold_is_not_used(self, monkeypatch):
         codes = iter(["a" * 16, "b" * 16])
-        row = Interaction("r", "say " + "a" * 16, "no")
-
-        def next_free(texts):
-            texts = list(texts)
-            return next(code for code in codes if not any(code in text for text in texts))
-
-        assert Review(made.rubrics, new_fence=next_free).request(row).fence == "b" * 16
+        monkeypatch.setattr("evaluators.fencing.secrets.token_hex", lambda n: next(codes))
+        assert review().request(Interaction("r", "say " + "a" * 16, "no")).fence == "b" * 16
 
     @given(prompt=st.text(max_size=200), response=st.text(max_size=200))
     def test_whatever_is_logged_stays_inside(self, prompt, response):

@@ -9,9 +9,6 @@ from anchorwatch.errors import ConfigError
 from anchorwatch.scoring.interactions import passages
 from evaluators import Interaction, Review
 
-AGREES_WITHIN = 0.2
-"""Half a grade of five, and a bit: the next grade is no agreement. `anchor_readings/publish.sql` has it too."""
-
 
 @dataclass(frozen=True, slots=True)
 class Anchor:
@@ -35,7 +32,9 @@ def read_anchors(file: Path) -> tuple[Anchor, ...]:
         lines = file.read_text(encoding="utf-8").splitlines()
     except OSError as error:
         raise ConfigError(f"judge.anchors: {file}: {error.strerror}; `anchorwatch anchors freeze` makes one") from None
-    anchors = tuple(_anchor(json_line(file, n, line), f"{file}:{n}") for n, line in enumerate(lines, 1) if line.strip())
+    anchors = tuple(
+        _anchor(_json_line(file, n, line), f"{file}:{n}") for n, line in enumerate(lines, 1) if line.strip()
+    )
     ids = [anchor.interaction.request_id for anchor in anchors]
     if len(set(ids)) != len(ids):
         raise ConfigError(f"{file}: anchor_id '{next(i for i in ids if ids.count(i) > 1)}' is there twice")
@@ -57,7 +56,7 @@ def check_anchors(anchors: tuple[Anchor, ...], review: Review) -> None:
             )
 
 
-def json_line(file: Path, number: int, line: str) -> dict[str, Any]:
+def _json_line(file: Path, number: int, line: str) -> dict[str, Any]:
     """Read one line of a JSONL file.
 
     Raises:

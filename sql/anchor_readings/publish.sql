@@ -3,6 +3,8 @@
 -- reads     work_opinions
 -- writes    the partition run_date = :run_date (the caller deletes it first, in the same transaction)
 -- params    :run_id TEXT, :run_date DATE
+--
+-- Within 0.2 of what is expected agrees: of five grades, the next one does not.
 INSERT INTO anchor_readings (
     run_date, anchor_id, evaluator, evaluator_version, epoch, value, label, unscored_reason, judge_model, expected, agrees
 )
