@@ -32,7 +32,7 @@ def test_the_database_is_what_the_schema_files_say(engine):
 
 def test_init_is_idempotent_and_keeps_rows(engine):
     insert_requests(engine, [request_row(1)])
-    assert initialise(engine, SETTINGS) == initialise(engine, SETTINGS) == "0005"
+    assert initialise(engine, SETTINGS) == initialise(engine, SETTINGS) == "0006"
     assert scalar(engine, "SELECT COUNT(*) FROM llm_requests") == 1
 
 
@@ -45,7 +45,7 @@ def test_init_upgrades_an_older_schema_and_keeps_its_rows(anchorwatch_home, monk
     engine = make_engine(url=f"postgresql+psycopg://anchorwatch@/older?host={socket}")
     assert initialise(engine, revision="0001") == "0001"
     insert_requests(engine, [request_row(1)])
-    assert initialise(engine, SETTINGS) == "0005"
+    assert initialise(engine, SETTINGS) == "0006"
     assert scalar(engine, "SELECT COUNT(*) FROM source_requests") == 1
     assert scalar(engine, "SELECT COUNT(*) FROM pg_indexes WHERE indexname = 'ix_alerts_channel_status'") == 1
     engine.dispose()

@@ -12,7 +12,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 from anchorwatch.settings import Settings
 from anchorwatch.warehouse import connect, query
 from anchorwatch.warehouse.initialise import initialise
-from anchorwatch.warehouse.schema import IDENTITY_KEYS, TYPES, relation
+from anchorwatch.warehouse.schema import SERIAL_NUMBERS, TYPES, relation
 
 CASES = sorted((Path(__file__).parent / "sql").glob("*/*/given.yaml"))
 FILLERS = {"text": "", "bigint": 0, "numeric": 0, "double precision": 0.0, "boolean": False}
@@ -26,7 +26,7 @@ def insert(connection: sa.Connection, table: str, rows: list[dict[str, Any]]) ->
         filled = {
             c.name: FILLERS.get(c.type, "2026-01-01")
             for c in columns
-            if c.not_null and c.name not in row and c.name not in IDENTITY_KEYS
+            if c.not_null and c.name not in row and c.name not in SERIAL_NUMBERS
         }
         connection.execute(sa.insert(target), {**filled, **row})
 

@@ -22,6 +22,7 @@ BI_VIEWS = (
     "bi_ledger",
     "bi_judge_cost",
     "bi_judge_cost_by_segment",
+    "bi_alert_precision",
 )
 
 

@@ -20,7 +20,8 @@ TYPES: dict[str, type[sa.types.TypeEngine[Any]] | sa.types.TypeEngine[Any]] = {
     "boolean": sa.Boolean,
     "jsonb": postgresql.JSONB,
 }
-IDENTITY_KEYS = frozenset({"call_id", "alert_id", "ack_id"})
+SERIAL_NUMBERS = frozenset({"call_id", "alert_id", "ack_id", "incident_id", "attempt_id", "mute_id"})
+"""Primary keys that the database numbers; elsewhere they refer to that row."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,16 +102,22 @@ def _add_table(into: sa.MetaData, table: Relation) -> None:
         sa.Column(
             column.name,
             TYPES[column.type],
-            *([sa.Identity()] if column.name in IDENTITY_KEYS else []),
+            *([sa.Identity()] if _is_serial(table, column.name) else []),
             primary_key=column.name in table.primary_key,
             nullable=not column.not_null,
             comment=column.description,
-            autoincrement=column.name in IDENTITY_KEYS,
+            autoincrement=_is_serial(table, column.name),
         )
         for column in table.columns
     ]
     made = sa.Table(table.name, into, *columns, comment=f"{table.description} Grain: {table.grain}.")
     for index in table.indexes:
         sa.Index(f"ix_{table.name}_{'_'.join(index)}", *(made.c[name] for name in index))
+    if table.name == "incidents":
+        sa.UniqueConstraint(made.c.dedup_key, name="uq_incidents_dedup_key")
     if table.name == "alerts":
         sa.UniqueConstraint(made.c.dedup_key, made.c.channel, name="uq_alerts_dedup_key_channel")
+
+
+def _is_serial(table: Relation, name: str) -> bool:
+    return table.primary_key == (name,) and name in SERIAL_NUMBERS

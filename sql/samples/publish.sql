@@ -8,12 +8,13 @@
 -- spend ceiling cut off were not chosen after all: the cut is in the order of the keyed hash, so what is left of
 -- a stratum is a random part of it, with its own probability.
 INSERT INTO samples (
-    run_date, request_id, status, reason, cell, stratum, log_probability, judge_probability, is_selected
+    run_date, request_id, status, reason, cell, stratum, log_probability, judge_probability, is_selected,
+    content_hash
 )
 WITH judged AS (
     SELECT
         s.run_date, s.request_id, s.status, s.reason, s.cell, s.stratum, s.log_probability, s.judge_probability,
-        s.is_selected, e.value,
+        s.is_selected, s.content_hash, e.value,
         e.unscored_reason,
         s.is_selected AND COALESCE(e.unscored_reason LIKE 'over_budget%', FALSE) AS is_cut
     FROM work_samples AS s
@@ -39,5 +40,6 @@ SELECT
     CASE WHEN is_selected AND value IS NOT NULL THEN NULL ELSE COALESCE(unscored_reason, reason) END,
     cell, stratum, log_probability,
     CASE WHEN n_cut = 0 THEN judge_probability ELSE judge_probability * (n_selected - n_cut) / n_selected END,
-    is_selected AND NOT is_cut
+    is_selected AND NOT is_cut,
+    content_hash
 FROM counted

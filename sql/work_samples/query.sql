@@ -11,9 +11,10 @@
 -- Rows are taken in the order of a keyed hash of request_id, never at random: a second run picks the
 -- same rows. Within a stratum the n_judged first rows are judged, so each row's probability is
 -- n_judged / n_rows. Rows between n_judged and n_wanted are what a ceiling cut off.
+{% import '_macros/row_hash.sql' as row_hash %}
 INSERT INTO work_samples (
     run_id, run_date, request_id, status, reason, cell, stratum,
-    log_probability, judge_probability, is_selected, selection_rank
+    log_probability, judge_probability, is_selected, selection_rank, content_hash
 )
 WITH logged AS (
     SELECT
@@ -22,8 +23,9 @@ WITH logged AS (
         CASE WHEN status = 'error' THEN 'error' WHEN is_flagged THEN 'flagged' ELSE 'rest' END AS stratum,
         CAST(log_probability AS NUMERIC) AS log_probability,
         COALESCE(response <> '', FALSE) AND log_probability IS NOT NULL AS is_judgeable,
-        MD5(:sampling_key || ':' || request_id) AS hash
-    FROM source_requests
+        MD5(:sampling_key || ':' || request_id) AS hash,
+        {{ row_hash.of('r') }} AS content_hash
+    FROM source_requests AS r
     WHERE requested_at >= :day_start AND requested_at < :day_end
 ),
 cells AS (
@@ -67,6 +69,7 @@ SELECT
     COALESCE(ranked.log_probability, 0),
     CASE WHEN ranked.is_judgeable AND CAST(:cannot_judge AS TEXT) IS NULL THEN CAST(a.n_judged AS NUMERIC) / a.n_rows END,
     COALESCE(ranked.is_judgeable AND CAST(:cannot_judge AS TEXT) IS NULL AND ranked.stratum_rank <= a.n_judged, FALSE),
-    ranked.day_rank
+    ranked.day_rank,
+    ranked.content_hash
 FROM ranked
 LEFT JOIN sampling_allocation AS a ON a.cell = ranked.cell AND a.stratum = ranked.stratum
