@@ -6,7 +6,7 @@ from airflow.sdk.exceptions import AirflowSkipException
 
 from anchorwatch.airflow_support.context import current_task, stops_for_good
 from anchorwatch.airflow_support.judge import endpoint_for
-from anchorwatch.errors import TransientError
+from anchorwatch.errors import ConfigError, TransientError
 from anchorwatch.steps import nightly
 from anchorwatch.steps.progress import LoggedProgress
 
@@ -97,6 +97,8 @@ def send_alerts(channel: str) -> int:
     if not waiting:
         raise AirflowSkipException("nothing to send")
     report = deliver(task.engine, waiting, sender(channel, task.settings))
+    if report.config_error:
+        raise ConfigError(report.config_error)
     if report.failed:
         raise TransientError(
             f"{report.failed} of {len(waiting)} alerts did not reach {channel} ({report.last_error}); "

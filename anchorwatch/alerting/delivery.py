@@ -1,36 +1,82 @@
-"""Sends what is pending, each row in a transaction of its own: one that fails does not stop the others."""
+"""Sends what is pending, at least once: one that fails stops only what follows in its incident."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
 
+from anchorwatch.errors import ConfigError
 from anchorwatch.settings import Settings
 from anchorwatch.warehouse import connect
 
-Send = Callable[[dict[str, Any]], None]
+_EXPIRE = sa.text(
+    "UPDATE alerts SET status = 'expired' WHERE channel = :channel AND status = 'pending' AND run_date < :oldest"
+)
+_PENDING = sa.text("SELECT alert_id FROM alerts WHERE channel = :channel AND status = 'pending' ORDER BY alert_id")
+# The row stays locked while it is sent: a second worker skips it instead of sending it too. Whatever an incident
+# has to say goes out in order, and an answer in a thread waits for the message it answers.
+_TAKE = sa.text(
+    "SELECT a.alert_id, a.payload, a.dedup_key, a.connection, a.created_at, a.incident_id, t.external_id AS thread, "
+    "EXISTS (SELECT 1 FROM alert_attempts AS p WHERE p.alert_id = a.alert_id AND p.ended_at IS NULL) AS may_have "
+    "FROM alerts AS a LEFT JOIN alerts AS t ON t.alert_id = a.thread_of "
+    "WHERE a.alert_id = :id AND a.status = 'pending' AND COALESCE(t.status, 'sent') <> 'pending' "
+    "AND NOT EXISTS (SELECT 1 FROM alerts AS e WHERE e.incident_id = a.incident_id AND e.channel = a.channel "
+    "AND e.status = 'pending' AND e.alert_id < a.alert_id) "
+    "FOR UPDATE OF a SKIP LOCKED"
+)
+_BEGIN = sa.text(
+    "INSERT INTO alert_attempts (alert_id, attempted_at) VALUES (:id, clock_timestamp()) RETURNING attempt_id"
+)
+_END = sa.text(
+    "UPDATE alert_attempts SET ended_at = clock_timestamp(), outcome = :outcome, error = :error "
+    "WHERE attempt_id = :attempt_id"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Letter:
+    """One alert on its way.
+
+    Attributes:
+        connection: Airflow connection to send it by; None: the channel's default.
+        thread: Slack's timestamp of the message whose thread it goes into.
+        may_have_arrived: An earlier try never ended: the process died while it was sending.
+    """
+
+    payload: dict[str, Any]
+    dedup_key: str
+    connection: str | None
+    thread: str | None
+    created_at: datetime
+    may_have_arrived: bool
+
+
+Send = Callable[[Letter], str | None]
+"""Sends a letter; returns the channel's own name of the message, where it has one."""
 
 
 @dataclass(slots=True)
 class DeliveryReport:
-    """Rows sent, and rows that failed and stay pending."""
+    """Alerts sent, and alerts that failed and stay pending.
+
+    Attributes:
+        config_error: What has to be mended before some of them can be sent.
+    """
 
     sent: int = 0
     failed: int = 0
     last_error: str | None = None
+    config_error: str | None = None
 
 
 def pending(engine: sa.Engine, settings: Settings, channel: str, today: date) -> list[int]:
-    """Return the alerts that wait for a channel, oldest first; those past alerts.max_age_days wait no more."""
+    """Return the alerts that wait for a channel, oldest first; those past alerts.max_age_days expire."""
     oldest = today - timedelta(days=settings.alerts.max_age_days)
-    statement = sa.text(
-        "SELECT alert_id FROM alerts WHERE channel = :channel AND status = 'pending' AND run_date >= :oldest "
-        "ORDER BY alert_id"
-    )
     with connect(engine) as connection:
-        return list(connection.execute(statement, {"channel": channel, "oldest": oldest}).scalars())
+        connection.execute(_EXPIRE, {"channel": channel, "oldest": oldest})
+        return list(connection.execute(_PENDING, {"channel": channel}).scalars())
 
 
 def deliver(engine: sa.Engine, alert_ids: list[int], send: Send) -> DeliveryReport:
@@ -42,24 +88,35 @@ def deliver(engine: sa.Engine, alert_ids: list[int], send: Send) -> DeliveryRepo
 
 
 def _deliver_one(engine: sa.Engine, alert_id: int, send: Send, report: DeliveryReport) -> None:
-    # The row stays locked while it is sent: a second worker skips it instead of sending it too.
-    take = sa.text("SELECT payload FROM alerts WHERE alert_id = :id AND status = 'pending' FOR UPDATE SKIP LOCKED")
     with connect(engine) as connection:
-        payload = connection.execute(take, {"id": alert_id}).scalar_one_or_none()
-        if payload is None:
+        row = connection.execute(_TAKE, {"id": alert_id}).one_or_none()
+        if row is None:
             return
+        # On record before anything leaves: a process that dies while sending leaves a try without an end.
+        with connect(engine) as other:
+            attempt = other.execute(_BEGIN, {"id": alert_id}).scalar_one()
+        letter = Letter(row.payload, row.dedup_key, row.connection, row.thread, row.created_at, row.may_have)
         try:
-            send(payload)
+            name, problem = send(letter), None
+        except ConfigError as error:
+            name, problem = None, "ConfigError"
+            report.failed, report.config_error = report.failed + 1, str(error)
         except Exception as error:
             # The text of a client's error may hold the webhook's address, which is a secret.
-            problem = f"{type(error).__name__}{_status_of(error)}"
+            name, problem = None, f"{type(error).__name__}{_status_of(error)}"
             report.failed, report.last_error = report.failed + 1, problem
-            done = "UPDATE alerts SET attempts = attempts + 1, last_error = :problem WHERE alert_id = :id"
-            connection.execute(sa.text(done), {"id": alert_id, "problem": problem})
-            return
-        done = "UPDATE alerts SET attempts = attempts + 1, status = 'sent', sent_at = now() WHERE alert_id = :id"
-        connection.execute(sa.text(done), {"id": alert_id})
-        report.sent += 1
+        else:
+            report.sent += 1
+        _record(connection, alert_id, attempt, name, problem)
+
+
+def _record(connection: sa.Connection, alert_id: int, attempt: int, name: str | None, problem: str | None) -> None:
+    outcome = "failed" if problem else "sent"
+    connection.execute(_END, {"attempt_id": attempt, "outcome": outcome, "error": problem})
+    sets = "last_error = :problem" if problem else "status = 'sent', sent_at = clock_timestamp(), external_id = :name"
+    statement = f"UPDATE alerts SET attempts = attempts + 1, {sets} WHERE alert_id = :id"  # noqa: S608 - our own text
+    arguments = {"id": alert_id} | ({"problem": problem} if problem else {"name": name})
+    connection.execute(sa.text(statement), arguments)
 
 
 def _status_of(error: Exception) -> str:

@@ -4,6 +4,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
+from anchorwatch.settings.alerting import AlertSettings
+from anchorwatch.settings.health import HealthSettings, Provider
 from anchorwatch.settings.judging import JudgeSettings
 from anchorwatch.settings.mapping import ColumnMap
 from anchorwatch.settings.prices import Price, shipped_prices
@@ -16,9 +18,12 @@ class WarehouseSettings(Section):
     Attributes:
         url: A Postgres URL; empty means the embedded server. `ANCHORWATCH_WAREHOUSE_URL` and the
             Airflow connection `anchorwatch_warehouse` take precedence.
+        reader_url: URL of a role that may only read results, for `anchorwatch sql`; `ANCHORWATCH_READER_URL`
+            takes precedence.
     """
 
     url: str | None = None
+    reader_url: str | None = None
 
 
 class SourceSettings(Section):
@@ -106,36 +111,14 @@ class GateSettings(Section):
     known_models: list[str] = []
 
 
-class ChannelSettings(Section):
-    """A way out: the Airflow connection that holds its address and secret."""
-
-    enabled: bool = True
-    connection: str
-
-
-class PagerDutySettings(ChannelSettings):
-    """PagerDuty: its connection has no host, so another base URL (EU region, proxy) is set here."""
-
-    base_url: str | None = None
-
-
-class AlertSettings(Section):
-    """Who is told what.
+class LateDataSettings(Section):
+    """What happens to rows that arrive, or change, after their day was evaluated.
 
     Attributes:
-        routes: Severity -> channels; a severity that is not listed goes nowhere.
-        max_age_days: Days older than this never alert.
-        link_base_url: Base of the links to Airflow in alerts.
+        horizon_days: Days before the newest one that every nightly run looks at again; 0 looks at none.
     """
 
-    routes: dict[Literal["page", "slack", "dashboard"], list[Literal["pagerduty", "slack"]]] = {
-        "page": ["pagerduty", "slack"],
-        "slack": ["slack"],
-    }
-    max_age_days: Annotated[int, Field(ge=0)] = 2
-    link_base_url: str = "http://localhost:8080"
-    slack: ChannelSettings = ChannelSettings(connection="anchorwatch_slack")
-    pagerduty: PagerDutySettings = PagerDutySettings(connection="anchorwatch_pagerduty")
+    horizon_days: Annotated[int, Field(ge=0, le=90)] = 3
 
 
 class PrivacySettings(Section):
@@ -197,6 +180,9 @@ class Settings(Section):
     prices: dict[str, Price] = {}
     gate: GateSettings = GateSettings()
     rules: str = "rules.yaml"
+    late_data: LateDataSettings = LateDataSettings()
+    health: HealthSettings = HealthSettings()
+    providers: list[Provider] = []
     alerts: AlertSettings = AlertSettings()
     privacy: PrivacySettings = PrivacySettings()
 
@@ -212,6 +198,14 @@ class Settings(Section):
             raise ValueError(
                 f"judge.max_usd_per_run and judge.max_usd_per_month need a price for '{unpriced[0]}' in `prices`"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _health_segments_exist(self) -> "Settings":
+        unknown = [name for name in self.health.segments if name not in {segment.name for segment in self.segments}]
+        # The default is a wish: a configuration with other segments watches those of it that it has.
+        if unknown and "segments" in self.health.model_fields_set:
+            raise ValueError(f"health.segments: there is no segment '{unknown[0]}' in `segments`")
         return self
 
     @field_validator("segments")

@@ -4,6 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
+from anchorwatch.settings.health import HealthBook
 from anchorwatch.settings.section import Section
 
 Severity = Literal["page", "slack", "dashboard"]
@@ -77,14 +78,16 @@ class RuleBook(Section):
     Attributes:
         false_alarms_per_quarter: Tickets that may come in a quarter (91 days) if nothing changes at all, over
             all families together; pages a quarter as often. Each family has an equal part.
+        health: Rules of the five-minute job, with a budget of their own.
     """
 
     false_alarms_per_quarter: Annotated[float, Field(gt=0)] = 1.0
     rules: list[Rule]
+    health: HealthBook = HealthBook()
 
     @model_validator(mode="after")
     def _consistent(self) -> "RuleBook":
-        ids = [rule.id for rule in self.rules]
+        ids = [rule.id for rule in self.rules] + [rule.id for rule in self.health.rules]
         if len(set(ids)) != len(ids):
             raise ValueError("rule ids must be unique")
         families: dict[tuple[str, str], str] = {}

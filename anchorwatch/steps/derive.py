@@ -48,10 +48,10 @@ def derive(engine: sa.Engine, book: RuleBook) -> list[date]:
 
 
 def config_hash(book: RuleBook) -> str:
-    """Return the identity of what the detector does: the rules and its version."""
+    """Return the identity of what the detector does: the nightly rules and its version."""
     from anchorwatch.drift.replay import DETECTOR_VERSION
 
-    return hashlib.sha256((book.model_dump_json() + DETECTOR_VERSION).encode()).hexdigest()[:12]
+    return hashlib.sha256((book.model_dump_json(exclude={"health"}) + DETECTOR_VERSION).encode()).hexdigest()[:12]
 
 
 def _out_of_date(connection: sa.Connection, book: RuleBook) -> tuple[dict[date, str], date | None]:

@@ -12,7 +12,7 @@ from anchorwatch.scoring.interactions import Shard
 from anchorwatch.settings import RuleBook, Settings, beside_config
 from anchorwatch.steps.costs import summarise_costs
 from anchorwatch.steps.derive import derive
-from anchorwatch.steps.run import Run, finish_run, record_rows, recorded, start_run
+from anchorwatch.steps.run import Run, clock, finish_run, record_rows, recorded, start_run
 from anchorwatch.warehouse import connect
 from anchorwatch.warehouse.source_view import create_source_views
 
@@ -161,16 +161,19 @@ def detect(engine: sa.Engine, settings: Settings, book: RuleBook, run: Run, toda
     """
     from anchorwatch.alerting import queue_alerts
 
+    airflow_run_id = run.run_id if run.run_type in ("scheduled", "manual") else None
     with recorded(engine, run):
         days = derive(engine, book)
         with connect(engine) as connection:
             queued = queue_alerts(
                 connection,
                 settings,
+                book,
                 run_id=run.run_id,
                 run_date=run.run_date,
                 is_backfill=run.run_type == "backfill",
-                today=today,
+                now=clock(today),
+                airflow_run_id=airflow_run_id,
             )
         finish_run(engine, run)
         summarise_costs(engine, run)

@@ -4,7 +4,7 @@ import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Any, Literal
 
 import sqlalchemy as sa
@@ -52,6 +52,12 @@ def pick_run_date(wanted: str | None, interval_start: datetime | None, now: date
             f"run_date {chosen} is not over yet: the last complete UTC day is {today - timedelta(days=1)}"
         )
     return chosen
+
+
+def clock(today: date) -> datetime:
+    """Return the time now, or noon of another day that is taken for today."""
+    now = datetime.now(UTC)
+    return now if now.date() == today else datetime.combine(today, time(12), tzinfo=UTC)
 
 
 def config_hash(settings: Settings, book: RuleBook) -> str:

@@ -3,7 +3,8 @@
 -- reads     drift_findings
 -- params    :run_date DATE
 SELECT
-    f.rule_id, f.severity, f.metric, f.segment_name, f.segment_value,
+    f.run_date, f.rule_id, f.severity, f.metric, f.segment_name, f.segment_value, f.epoch, f.direction,
+    CASE WHEN f.kind = 'evidence' THEN 'evidence' ELSE f.rule_id END AS watch,
     f.value, f.baseline_value, f.change, f.ci_low, f.ci_high, f.n, f.tested_days, f.first_day,
     f.evidence, f.evidence_needed, f.mix_effect, f.within_effect, f.explained_by, f.example_request_ids, f.reason,
     COALESCE(f.judge_suspected, FALSE) AS judge_suspected,

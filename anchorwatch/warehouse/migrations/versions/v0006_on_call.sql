@@ -107,6 +107,7 @@ CREATE TABLE incidents (
 	run_date DATE NOT NULL,
 	opened_at TIMESTAMP WITH TIME ZONE NOT NULL,
 	resolved_at TIMESTAMP WITH TIME ZONE,
+	slack_alert_id BIGINT,
 	reopened BIGINT NOT NULL,
 	verdict TEXT,
 	acked_by TEXT,
@@ -130,6 +131,7 @@ CREATE TABLE incident_members (
 	epoch TEXT NOT NULL,
 	direction TEXT NOT NULL,
 	joined_at TIMESTAMP WITH TIME ZONE NOT NULL,
+	told_with TEXT,
 	ended_at TIMESTAMP WITH TIME ZONE,
 	PRIMARY KEY (incident_id, source, watch, metric, segment_name, segment_value, epoch, direction)
 );
