@@ -2,12 +2,12 @@
 
 import json
 from datetime import UTC, datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import typer
 from rich.table import Table
 
-from anchorwatch.cli.common import checked_settings, console, parse_segment
+from anchorwatch.cli.common import any_engine, checked_settings, console, parse_segment
 
 JSON = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
@@ -24,13 +24,6 @@ def register(app: typer.Typer) -> None:
     app.add_typer(group, name="alerts")
 
 
-def _engine() -> Any:
-    from anchorwatch.settings import load_settings
-    from anchorwatch.warehouse import make_engine
-
-    return make_engine(load_settings())
-
-
 def list_open(
     everything: Annotated[bool, typer.Option("--all", help="Also what is over, and what a backfill found.")] = False,
     days: Annotated[int, typer.Option("--days", min=1, help="Opened in the last so many days.")] = 90,
@@ -39,7 +32,7 @@ def list_open(
     """List open incidents, the newest first."""
     from anchorwatch.steps.alerts import list_incidents
 
-    rows = list_incidents(_engine(), everything=everything, days=days)
+    rows = list_incidents(any_engine(), everything=everything, days=days)
     if as_json:
         typer.echo(json.dumps(rows, default=str))
         return
@@ -66,7 +59,7 @@ def ack(
 
     from anchorwatch.steps.alerts import acknowledge_incident
 
-    title = acknowledge_incident(_engine(), incident_id, verdict, getpass.getuser(), note)
+    title = acknowledge_incident(any_engine(), incident_id, verdict, getpass.getuser(), note)
     typer.echo(f"incident {incident_id} is {verdict}: {title}")
 
 
@@ -93,7 +86,7 @@ def mutes(as_json: JSON = False) -> None:
     """List mutes that are not over. Maintenance windows are in the configuration."""
     from anchorwatch.steps.alerts import list_mutes
 
-    rows = list_mutes(_engine())
+    rows = list_mutes(any_engine())
     if as_json:
         typer.echo(json.dumps(rows, default=str))
         return
@@ -110,7 +103,7 @@ def unmute(mute_id: Annotated[int, typer.Argument(help="Number of the mute.")]) 
     """End a mute now."""
     from anchorwatch.steps.alerts import unmute as end_mute
 
-    end_mute(_engine(), mute_id)
+    end_mute(any_engine(), mute_id)
     typer.echo(f"mute {mute_id} is over")
 
 
@@ -118,7 +111,7 @@ def precision(as_json: JSON = False) -> None:
     """Print per rule how many alerts were real, of those that people acknowledged, with a 95 % interval."""
     from anchorwatch.steps.alerts import precision as measured
 
-    rows = measured(_engine())
+    rows = measured(any_engine())
     if as_json:
         typer.echo(json.dumps(rows, default=str))
         return

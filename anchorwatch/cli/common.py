@@ -3,12 +3,16 @@
 import sys
 from datetime import date
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from anchorwatch.errors import ConfigError
 from anchorwatch.settings import RuleBook, Settings, beside_config, load_rule_file, load_rules, load_settings
+
+if TYPE_CHECKING:
+    import sqlalchemy as sa
 
 
 def checked_settings() -> tuple[Settings, RuleBook]:
@@ -28,6 +32,17 @@ def checked_settings() -> tuple[Settings, RuleBook]:
         if settings.judge.anchors is not None:
             check_anchors(read_anchors(beside_config(settings.judge.anchors)), review)
     return settings, book
+
+
+def any_engine() -> "sa.Engine":
+    """Return an engine for what needs the warehouse alone: a configuration is used where there is a valid one."""
+    from anchorwatch.warehouse import make_engine
+
+    try:
+        settings = load_settings()
+    except ConfigError:
+        settings = None
+    return make_engine(settings)
 
 
 def checked_rules(settings: Settings, path: Path) -> RuleBook:
