@@ -28,17 +28,29 @@ def find_connection(name: str) -> Connection | None:
 
 
 @dataclass(frozen=True, slots=True)
-class Task:
+class Warehouse:
     """What every task needs."""
 
     settings: Settings
     book: RuleBook
     engine: sa.Engine
+
+
+@dataclass(frozen=True, slots=True)
+class Task(Warehouse):
+    """What a task of the night needs: also, which day it is about."""
+
     run: Run
 
 
 def current_task() -> Task:
     """Read the configuration and find out which day this run is about."""
+    place = current_warehouse()
+    return Task(place.settings, place.book, place.engine, _run())
+
+
+def current_warehouse() -> Warehouse:
+    """Read the configuration and find the warehouse."""
     from anchorwatch.drift.checks import check_rules
     from anchorwatch.settings.metrics import metrics_of
 
@@ -47,7 +59,7 @@ def current_task() -> Task:
     check_rules(book, settings, set(metrics_of(settings)))
     connection = find_connection(WAREHOUSE_CONNECTION)
     url = _postgres_url(connection) if connection is not None else warehouse_url(settings)
-    return Task(settings, book, make_engine(url=url), _run())
+    return Warehouse(settings, book, make_engine(url=url))
 
 
 def _postgres_url(connection: Connection) -> str:

@@ -6,7 +6,6 @@ from airflow.sdk.exceptions import AirflowSkipException
 
 from anchorwatch.airflow_support.context import current_task, stops_for_good
 from anchorwatch.airflow_support.judge import endpoint_for
-from anchorwatch.errors import ConfigError, TransientError
 from anchorwatch.steps import nightly
 from anchorwatch.steps.progress import LoggedProgress
 
@@ -87,21 +86,9 @@ def detect() -> dict[str, int]:
 @stops_for_good
 def send_alerts(channel: str) -> int:
     """Send what is pending for a channel; skipped where nothing is, and in a backfill, always."""
-    from anchorwatch.airflow_support.channels import sender
-    from anchorwatch.alerting import deliver, pending
+    from anchorwatch.airflow_support.sending import send_pending
 
     task = current_task()
     if task.run.run_type == "backfill":
         raise AirflowSkipException("a backfill sends nothing")
-    waiting = pending(task.engine, task.settings, channel, datetime.now(UTC).date())
-    if not waiting:
-        raise AirflowSkipException("nothing to send")
-    report = deliver(task.engine, waiting, sender(channel, task.settings))
-    if report.config_error:
-        raise ConfigError(report.config_error)
-    if report.failed:
-        raise TransientError(
-            f"{report.failed} of {len(waiting)} alerts did not reach {channel} ({report.last_error}); "
-            "they stay pending and are sent by the retry or the next run"
-        )
-    return report.sent
+    return send_pending(task, channel)

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from anchorwatch import __version__
-from anchorwatch.cli import alerts, data, database, demo, docs, drift, evaluate, labels, look, money, night
+from anchorwatch.cli import alerts, data, database, demo, docs, drift, evaluate, health, labels, look, money, night
 from anchorwatch.errors import AnchorwatchError, ConfigError
 
 app = typer.Typer(
@@ -37,7 +37,7 @@ def _options(
         os.environ["ANCHORWATCH_CONFIG"] = config
 
 
-for _module in (database, data, night, evaluate, money, look, drift, alerts, labels, demo, docs):
+for _module in (database, data, night, evaluate, money, look, drift, health, alerts, labels, demo, docs):
     _module.register(app)
 
 

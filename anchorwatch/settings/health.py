@@ -68,7 +68,7 @@ class HealthRule(Section):
         above_baseline, below_baseline: Limit as a multiple of the baseline.
         for_minutes: How long it has to hold: in every five minutes that have rows, and in all of them together
             beyond doubt (see `false_alarms_per_quarter`).
-        clear: Share of the way back from the limit at which it has recovered, 1 being the limit itself.
+        clear: It has recovered at this multiple of the limit (at limit / clear for a limit from below).
         segments: Segment names the rule looks at; empty means all of `health.segments`.
     """
 
