@@ -51,6 +51,7 @@ def roll_up(connection: sa.Connection, settings: Settings, start: datetime, end:
         "sources": list(segments.values()),
         "max_values": settings.max_segment_values,
     }
+    connection.exec_driver_sql("SET LOCAL work_mem = '64MB'")
     connection.exec_driver_sql("DROP TABLE IF EXISTS health_rows")
     connection.execute(query("health_5min", "rows"), arguments)
     for table in ("health_5min", "health_latency"):
@@ -70,12 +71,11 @@ def set_watermark(connection: sa.Connection, settings: Settings, end: datetime) 
 
 
 def forget(connection: sa.Connection, settings: Settings, end: datetime) -> None:
-    """Delete latency bins and baselines that nothing needs any more, a few buckets on every tick."""
+    """Delete latency bins and baselines that nothing needs any more."""
     oldest = end - timedelta(days=settings.health.keep_days)
-    window = {"oldest": oldest, "start": oldest - timedelta(days=1)}
     for table, column in (("health_latency", "bucket_start"), ("health_baselines", "hour_start")):
-        statement = f"DELETE FROM {table} WHERE {column} >= :start AND {column} < :oldest"  # noqa: S608
-        connection.execute(sa.text(statement), window)
+        statement = f"DELETE FROM {table} WHERE {column} < :oldest"  # noqa: S608
+        connection.execute(sa.text(statement), {"oldest": oldest})
 
 
 def chunks(start: datetime, end: datetime, size: timedelta = timedelta(hours=6)) -> list[tuple[datetime, datetime]]:

@@ -103,6 +103,7 @@ def fill(
         with connect(engine) as connection:
             lock(connection, "health")
             total += rollup.roll_up(connection, settings, start, start + timedelta(days=1))
+            rollup.forget(connection, settings, start + timedelta(days=1))
         progress(start.date(), total)
     return total
 
