@@ -39,7 +39,9 @@ class Judge:
 
 
 @pytest.fixture
-def anchors(tmp_path):
+def anchors(tmp_path, monkeypatch):
+    """A file beside the configuration."""
+    monkeypatch.setenv("ANCHORWATCH_CONFIG", str(tmp_path / "anchorwatch.yaml"))
     path = tmp_path / "anchors.jsonl"
     lines = [
         {"anchor_id": f"a{n}", "prompt": f"What is the price of plan {n}?", "context": [f"Plan {n} costs {n} dollars."],
@@ -72,7 +74,7 @@ def test_a_judge_that_turns_harsh_is_suspected_and_pages_wait_until_it_is_itself
 ):
     judge = Judge(judge_server)
     settings = settings.model_copy(
-        update={"judge": settings.judge.model_copy(update={"anchors": str(anchors)}), "segments": [], "evaluators": []}
+        update={"judge": settings.judge.model_copy(update={"anchors": anchors.name}), "segments": [], "evaluators": []}
     )
     initialise(engine, settings)
     for at in range(NIGHTS):
@@ -101,7 +103,7 @@ def test_a_judge_that_turns_harsh_is_suspected_and_pages_wait_until_it_is_itself
 
 
 def test_anchors_are_paid_once_a_day_whatever_is_run_again(engine, settings, judge_server, anchors):
-    settings = settings.model_copy(update={"judge": settings.judge.model_copy(update={"anchors": str(anchors)})})
+    settings = settings.model_copy(update={"judge": settings.judge.model_copy(update={"anchors": anchors.name})})
     initialise(engine, settings)
     day = night(engine, settings, 0)
     calls, before = judge_server.calls, table_rows(engine, "anchor_readings")

@@ -30,7 +30,7 @@ def checked_settings() -> tuple[Settings, RuleBook]:
     if settings.judge.enabled:
         review = make_review(settings)
         if settings.judge.anchors is not None:
-            check_anchors(read_anchors(beside_config(settings.judge.anchors)), review)
+            check_anchors(read_anchors(beside_config(settings.judge.anchors, "judge.anchors")), review)
     return settings, book
 
 
@@ -38,11 +38,15 @@ def any_engine() -> "sa.Engine":
     """Return an engine for what needs the warehouse alone: a configuration is used where there is a valid one."""
     from anchorwatch.warehouse import make_engine
 
+    return make_engine(settings_if_valid())
+
+
+def settings_if_valid() -> Settings | None:
+    """Return the configuration, or None where it is missing or not valid."""
     try:
-        settings = load_settings()
+        return load_settings()
     except ConfigError:
-        settings = None
-    return make_engine(settings)
+        return None
 
 
 def checked_rules(settings: Settings, path: Path) -> RuleBook:

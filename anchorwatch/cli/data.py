@@ -26,11 +26,14 @@ def load(
         Path | None, typer.Option(help="YAML with the source column of every canonical column; see docs/loading.md.")
     ] = None,
     rejects: Annotated[Path | None, typer.Option(help="JSONL file for rejected rows.")] = None,
+    replace: Annotated[
+        bool, typer.Option("--replace", help="Corrected rows take the place of what was loaded.")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the counts as JSON.")] = False,
 ) -> None:
     """Load request logs into llm_requests; rows that are there already are left alone.
 
-    Every row is loaded, repeated, or rejected with a reason (in the rejects file and load_rejects). Exit
+    Every row is loaded, replaced, repeated, or rejected with a reason (in the rejects file and load_rejects). Exit
     code 0 even if rows were rejected: the counts say it.
     """
     from anchorwatch.loading import load_file
@@ -45,11 +48,17 @@ def load(
             target = rejects or home() / "rejects" / f"{path.stem}.rejects.jsonl"
             bar = progress.add_task(f"loading {path.name}", total=None)
             counts = load_file(
-                engine, path, chosen, rejects_path=target, progress=functools.partial(progress.advance, bar)
+                engine,
+                path,
+                chosen,
+                rejects_path=target,
+                replace=replace,
+                progress=functools.partial(progress.advance, bar),
             )
             results[str(path)] = asdict(counts)
             if not as_json:
                 line = f"{path.name}: loaded {counts.loaded}, repeated {counts.repeated}, rejected {counts.rejected}"
+                line += f", replaced {counts.replaced}" if counts.replaced else ""
                 typer.echo(line + (f" (reasons in {target})" if counts.rejected else ""))
     if as_json:
         typer.echo(json.dumps(results))

@@ -9,7 +9,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from anchorwatch.cli.common import checked_settings, console, parse_date
+from anchorwatch.cli.common import checked_settings, console, parse_date, settings_if_valid
 from anchorwatch.errors import AnchorwatchError, ConfigError
 
 
@@ -24,10 +24,17 @@ def sql(
     statement: Annotated[str, typer.Argument(help='e.g. "SELECT * FROM bi_daily_metrics LIMIT 10"')],
     output: Annotated[Literal["table", "csv"], typer.Option("--format")] = "table",
 ) -> None:
-    """Run one read-only statement in the warehouse and print its rows."""
-    from anchorwatch.steps.look import read_only
+    """Run one statement as the role that may only read results, and print its rows.
 
-    columns, rows = read_only(statement)
+    The embedded warehouse has such a role; for another one name it in ANCHORWATCH_READER_URL.
+    """
+    from anchorwatch.steps.look import read_only
+    from anchorwatch.warehouse import reader_url
+
+    settings = settings_if_valid()
+    if reader_url(settings) is None:
+        typer.echo("note: no ANCHORWATCH_READER_URL: a read-only transaction of the job's own role", err=True)
+    columns, rows = read_only(settings, statement)
     if output == "csv":
         writer = csv.writer(sys.stdout)
         writer.writerow(columns)
@@ -73,6 +80,12 @@ def _print_report(console: Console, found: dict[str, Any]) -> None:
     _print_judged(console, found["judged"])
     for row in found["cascade"]:
         _print_cascade(console, row)
+    for row in found["reopened"]:
+        console.print(
+            f"logs changed after it was evaluated, seen {row['found_at']:%Y-%m-%d %H:%M}: {row['rows_added']} rows "
+            f"came late, {row['rows_changed']} changed, {row['rows_removed']} went",
+            markup=False,
+        )
     for warning in found["warnings"]:
         console.print(f"warning: {warning}", markup=False)
     if not found["findings"]:

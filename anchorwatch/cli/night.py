@@ -4,6 +4,7 @@ import contextlib
 import json
 import sys
 from contextlib import AbstractContextManager
+from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
@@ -16,6 +17,7 @@ from anchorwatch.errors import AnchorwatchError, ConfigError, QualityGateFailed
 def register(app: typer.Typer) -> None:
     """Add the command."""
     app.command("run")(run)
+    app.command("late")(late)
 
 
 def run(
@@ -82,3 +84,31 @@ def _words(done: dict[str, int]) -> str:
         f"done, {done['days_derived']} days derived, "
         f"alerts: {done['alerts_pending']} pending, {done['alerts_suppressed']} suppressed"
     )
+
+
+def late(
+    days: Annotated[
+        int | None, typer.Option("--days", min=0, help="Horizon; late_data.horizon_days without it.")
+    ] = None,
+    run_them: Annotated[bool, typer.Option("--run", help="Evaluate these days again.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object a day.")] = False,
+) -> None:
+    """List evaluated days whose logs changed since: rows that came late, were corrected, or are gone."""
+    from anchorwatch.steps.late import find_changed_days
+    from anchorwatch.steps.local import run_day
+    from anchorwatch.steps.run import Run
+    from anchorwatch.warehouse import make_engine
+
+    now = datetime.now(UTC)
+    settings, book = checked_settings()
+    engine = make_engine(settings)
+    found = find_changed_days(engine, settings, now.date(), days)
+    for day in found:
+        typer.echo(json.dumps(asdict(day), default=str) if as_json else str(day))
+        if run_them:
+            with _quiet(as_json):
+                done = run_day(
+                    engine, settings, book, Run(f"late-{now:%Y%m%dT%H%M%S%f}", day.run_date, "cli"), now.date()
+                )
+            typer.echo(f"{day.run_date}: {_words(done)}", err=as_json)
+    typer.echo(f"{len(found)} days changed", err=True)

@@ -19,14 +19,16 @@ from anchorwatch.warehouse import connect, copy_rows
 from anchorwatch.warehouse.rows import lock
 
 CHUNK_ROWS = 5000
+_DELETE = sa.text("DELETE FROM llm_requests WHERE request_id = ANY(:ids)")
 _T = TypeVar("_T")
 
 
 @dataclass(slots=True)
 class LoadCounts:
-    """What became of the rows of a file: read = loaded + repeated + rejected.
+    """What became of the rows of a file: read = loaded + replaced + repeated + rejected.
 
     Attributes:
+        replaced: Rows whose content differed from what was loaded under their id, and took its place.
         repaired: Loaded rows in which a character that Postgres cannot hold became U+FFFD.
     """
 
@@ -34,11 +36,12 @@ class LoadCounts:
     repeated: int = 0
     rejected: int = 0
     repaired: int = 0
+    replaced: int = 0
 
     @property
     def read(self) -> int:
         """Rows read from the file."""
-        return self.loaded + self.repeated + self.rejected
+        return self.loaded + self.replaced + self.repeated + self.rejected
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +58,7 @@ def load_file(
     mapping: Mapping | None = None,
     *,
     rejects_path: Path | None = None,
+    replace: bool = False,
     now: datetime | None = None,
     progress: Callable[[int], None] = lambda rows: None,
 ) -> LoadCounts:
@@ -63,6 +67,8 @@ def load_file(
     Args:
         mapping: Source columns by canonical name; without it the file has the canonical names.
         rejects_path: JSONL file for the rejected rows (row number, id, field, reason; no text).
+        replace: Let a row with another content take the place of the one that was loaded under its id; without it
+            the first content wins and the other is rejected.
         now: Rows later than this are in the future; the clock by default.
         progress: Called with the number of rows after each chunk.
 
@@ -79,7 +85,7 @@ def load_file(
             mapping = _checked(mapping, chunk, path)
         assert mapping is not None
         rows, rejects = _convert(chunk, mapping, first_row, now)
-        rejects += _store(engine, rows, counts, now)
+        rejects += _store(engine, rows, counts, now, replace=replace)
         _record(engine, rejects, path, file_hash, now)
         _append(rejects_path, rejects, path)
         counts.rejected += len(rejects)
@@ -137,10 +143,14 @@ def _convert(
     return rows, rejects
 
 
-def _store(engine: sa.Engine, rows: list[tuple[int, CanonicalRow]], counts: LoadCounts, now: datetime) -> list[_Reject]:
-    """Insert what is new; the first content of a request_id wins, another content is rejected."""
+def _store(
+    engine: sa.Engine, rows: list[tuple[int, CanonicalRow]], counts: LoadCounts, now: datetime, *, replace: bool
+) -> list[_Reject]:
+    """Insert what is new; another content of a request_id replaces it or is rejected."""
     rejects: list[_Reject] = []
     new: list[CanonicalRow] = []
+    replaced: set[str] = set()
+    seen: set[str] = set()
     with connect(engine) as connection:
         lock(connection, "load")
         hashes = _stored_hashes(connection, [row.request_id for _, row in rows])
@@ -151,13 +161,22 @@ def _store(engine: sa.Engine, rows: list[tuple[int, CanonicalRow]], counts: Load
                 new.append(row)
             elif known == row.content_hash:
                 counts.repeated += 1
+            elif replace and row.request_id not in seen:
+                hashes[row.request_id] = row.content_hash
+                replaced.add(row.request_id)
+                new.append(row)
             else:
                 reason = "this request_id is already loaded with different content"
                 rejects.append(_Reject(number, row.request_id, "request_id", reason))
+            seen.add(row.request_id)
+        if replaced:
+            connection.execute(_DELETE, {"ids": sorted(replaced)})
         columns = [*(column.name for column in CANONICAL), "attributes", "content_hash", "loaded_at"]
-        counts.loaded += copy_rows(
+        written = copy_rows(
             connection, "llm_requests", columns, ((*row.values, row.attributes, row.content_hash, now) for row in new)
         )
+        counts.replaced += len(replaced)
+        counts.loaded += written - len(replaced)
     counts.repaired += sum(row.is_repaired for row in new)
     return rejects
 

@@ -33,13 +33,29 @@ def load_settings(path: str | os.PathLike[str] | None = None) -> Settings:
     """
     file = config_path(path)
     settings = read_model(file, Settings)
-    load_extensions(file.parent / settings.extensions)
+    load_extensions(confined(file.parent, settings.extensions, "extensions"))
     return settings
 
 
-def beside_config(name: str, path: str | os.PathLike[str] | None = None) -> Path:
-    """Return the path of a file that the configuration names, relative to the configuration file."""
-    return config_path(path).parent / name
+def confined(folder: Path, name: str, key: str) -> Path:
+    """Return the path of a file that the configuration names, which has to lie beside it.
+
+    Raises:
+        ConfigError: It leads out of the configuration's folder.
+    """
+    path = (folder / name).resolve()
+    if not path.is_relative_to(folder.resolve()):
+        raise ConfigError(f"{key}: '{name}' leads out of {folder}; what the configuration names lies beside it")
+    return path
+
+
+def beside_config(name: str, key: str) -> Path:
+    """Return the path of a file that the configuration names under a key, relative to the configuration file.
+
+    Raises:
+        ConfigError: It leads out of the configuration's folder.
+    """
+    return confined(config_path().parent, name, key)
 
 
 def load_rules(settings: Settings, config: str | os.PathLike[str] | None = None) -> RuleBook:
@@ -48,8 +64,8 @@ def load_rules(settings: Settings, config: str | os.PathLike[str] | None = None)
     Raises:
         ConfigError: As `load_settings`; also for a rule on a metric or segment that is not there.
     """
-    beside = config_path(config).parent / settings.rules
-    return read_model(beside if beside.exists() else bundled("config") / settings.rules, RuleBook)
+    beside = confined(config_path(config).parent, settings.rules, "rules")
+    return read_model(beside if beside.exists() else confined(bundled("config"), settings.rules, "rules"), RuleBook)
 
 
 def load_rule_file(path: Path | None) -> RuleBook:

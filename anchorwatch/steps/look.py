@@ -10,21 +10,24 @@ from anchorwatch.errors import AnchorwatchError, ConfigError, TransientError
 from anchorwatch.judge_client import judge_endpoint
 from anchorwatch.settings import Settings
 from anchorwatch.settings.prices import shipped_prices
-from anchorwatch.warehouse import connect, make_engine, query
+from anchorwatch.warehouse import connect, make_engine, query, reader_url
 from anchorwatch.warehouse.schema import relations
 from anchorwatch.warehouse.source_view import create_source_views
 
 TIMEOUT_SECONDS = 300
 
 
-def read_only(statement: str) -> tuple[list[str], list[tuple[Any, ...]]]:
-    """Run one statement in a read-only transaction; return column names and rows.
+def read_only(settings: Settings | None, statement: str) -> tuple[list[str], list[tuple[Any, ...]]]:
+    """Run one statement as the role that may only read results; return column names and rows.
+
+    It is the role's rights that keep it from writing and from reading logs. A read-only transaction around it is a
+    second wall, and the only one where no reader is configured.
 
     Raises:
         ConfigError: The statement is wrong, writes, or is more than one.
         TransientError: The warehouse is not available.
     """
-    engine = make_engine()
+    engine = make_engine(settings, reader_url(settings))
     with connect(engine) as connection:
         connection.exec_driver_sql(f"SET LOCAL statement_timeout = '{TIMEOUT_SECONDS}s'")
         connection.exec_driver_sql("SET TRANSACTION READ ONLY")
@@ -66,6 +69,7 @@ def day_report(day: date | None) -> dict[str, Any]:
             "warnings": [row["detail"] for row in _rows(connection, "warnings", key)],
             "findings": _by_rule(_rows(connection, "findings", key)),
             "change_events": _rows(connection, "changes", key),
+            "reopened": _rows(connection, "reopened", key),
             "ok": statuses.get("ok", 0),
             **{status: statuses.get(status, 0) for status in ("warning", "recovered", "not_enough_data", "no_data")},
         }

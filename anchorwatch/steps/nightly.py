@@ -107,7 +107,7 @@ def judge(
     part = Shard(run.run_id, run.run_date, shard, shards)
     with recorded(engine, run):
         if shard == 0 and settings.judge.anchors is not None:
-            anchors = read_anchors(beside_config(settings.judge.anchors))
+            anchors = read_anchors(beside_config(settings.judge.anchors, "judge.anchors"))
             found = judge_anchors(engine, settings, endpoint, part, anchors, tasks=tasks)
             print(
                 f"{run.run_date} anchors: {found.rows} rows, {found.paid} paid, {found.unscored} unscored", flush=True

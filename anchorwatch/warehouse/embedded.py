@@ -14,12 +14,13 @@ import psycopg
 from psycopg import sql
 
 from anchorwatch.errors import TransientError
-from anchorwatch.settings import home
-from anchorwatch.warehouse.engine import URL_FILE
+from anchorwatch.settings import bundled, home
+from anchorwatch.warehouse.engine import READER_URL_FILE, URL_FILE
 
 AIRFLOW_URL_FILE = "airflow.url"
 _SOCKET_LINE = 4  # of postmaster.pid
 _DATABASES = {"anchorwatch": URL_FILE, "airflow": AIRFLOW_URL_FILE}
+_READER = "anchorwatch_reader"
 
 
 def data_directory() -> Path:
@@ -51,7 +52,7 @@ def start() -> str:
 
 def stop() -> bool:
     """Stop the server; return whether it ran."""
-    for file in _DATABASES.values():
+    for file in (*_DATABASES.values(), READER_URL_FILE):
         (home() / file).unlink(missing_ok=True)
     if not (data_directory() / "postmaster.pid").exists():
         return False
@@ -89,6 +90,12 @@ def _create_databases(directory: Path) -> None:
                 connection.execute(sql.SQL("CREATE ROLE {} LOGIN").format(sql.Identifier(name)))
             if name not in existing:
                 connection.execute(sql.SQL("CREATE DATABASE {0} OWNER {0}").format(sql.Identifier(name)))
+        connection.execute((bundled("sql") / "grants" / "roles.sql").read_text(encoding="utf-8"))
+        if _READER not in roles:
+            connection.execute(sql.SQL("CREATE ROLE {} LOGIN").format(sql.Identifier(_READER)))
+        connection.execute(sql.SQL("GRANT anchorwatch_results_reader TO {}").format(sql.Identifier(_READER)))
+    reader = f"postgresql://{_READER}@/anchorwatch?host={_socket_directory(directory)}\n"
+    (home() / READER_URL_FILE).write_text(reader, encoding="utf-8")
     for name, file in _DATABASES.items():
         (home() / file).write_text(
             f"postgresql://{name}@/{name}?host={_socket_directory(directory)}\n", encoding="utf-8"

@@ -12,6 +12,8 @@ from anchorwatch.settings import Settings, home
 
 URL_VARIABLE = "ANCHORWATCH_WAREHOUSE_URL"
 URL_FILE = "warehouse.url"
+READER_URL_VARIABLE = "ANCHORWATCH_READER_URL"
+READER_URL_FILE = "reader.url"
 
 
 def warehouse_url(settings: Settings | None = None) -> str:
@@ -32,6 +34,19 @@ def warehouse_url(settings: Settings | None = None) -> str:
             f"`anchorwatch db start`), and neither {URL_VARIABLE} nor warehouse.url is set"
         )
     return _with_driver(chosen)
+
+
+def reader_url(settings: Settings | None = None) -> str | None:
+    """Return the URL of the role that may only read results; None where none is named.
+
+    The embedded server's reader counts only while the embedded server is the warehouse.
+    """
+    named = os.environ.get(READER_URL_VARIABLE) or (settings.warehouse.reader_url if settings else None)
+    if named:
+        return _with_driver(named)
+    is_embedded = not os.environ.get(URL_VARIABLE) and not (settings and settings.warehouse.url)
+    file = home() / READER_URL_FILE
+    return _with_driver(file.read_text(encoding="utf-8").strip()) if is_embedded and file.exists() else None
 
 
 def _with_driver(url: str) -> str:

@@ -11,6 +11,7 @@ from anchorwatch.settings.metrics import METRICS, metrics_of
 from anchorwatch.settings.paths import bundled
 from anchorwatch.warehouse import schema
 from anchorwatch.warehouse.engine import connect
+from anchorwatch.warehouse.grants import grant_rights
 from anchorwatch.warehouse.metric_catalogue import store_metrics
 from anchorwatch.warehouse.rows import lock
 from anchorwatch.warehouse.source_view import create_source_views
@@ -40,6 +41,7 @@ def initialise(engine: sa.Engine, settings: Settings | None = None, revision: st
             store_metrics(connection, metrics_of(settings) if settings is not None else METRICS)
             if settings is not None:
                 create_source_views(connection, settings)
+            grant_rights(connection)
         return str(connection.execute(sa.text("SELECT version_num FROM anchorwatch_version")).scalar_one())
 
 

@@ -91,11 +91,9 @@ def measure(engine: sa.Engine, days: int) -> None:
         seconds.append(time.perf_counter() - started)
     with engine.connect() as connection:
         raw = connection.exec_driver_sql("SELECT COUNT(*) FROM raw_log").scalar_one()
-        rolled = connection.exec_driver_sql(
-            "SELECT SUM(n) FROM health_5min WHERE segment_name = 'all'"
-        ).scalar_one()
+        rolled = connection.exec_driver_sql("SELECT SUM(n) FROM health_5min WHERE segment_name = 'all'").scalar_one()
         buckets, bins = (
-            connection.exec_driver_sql(f"SELECT COUNT(*) FROM {table}").scalar_one()
+            connection.exec_driver_sql(f"SELECT COUNT(*) FROM {table}").scalar_one()  # noqa: S608
             for table in ("health_5min", "health_latency")
         )
     print(
