@@ -37,6 +37,12 @@ test: install    ## lint, types, import rules, tests
 	$(BIN)/python -m anchorwatch.cli docs --check
 	$(BIN)/python -m pytest $(ARGS)
 
+test-faults: install  ## the fault tests that take long: kills, restarts, a full disk, real Airflow (20 minutes)
+	$(BIN)/python -m pytest tests/faults -m "long or not long" $(ARGS)
+
+audit: install   ## look the locked requirements up in an advisory database
+	$(BIN)/python .ci/audit
+
 fix: install     ## format, and fix what can be fixed
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
@@ -53,4 +59,4 @@ clean:           ## remove everything these targets made
 	rm -rf .venv .anchorwatch .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache *.egg-info
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-.PHONY: help install demo test fix docs lock clean
+.PHONY: help install demo test test-faults audit fix docs lock clean

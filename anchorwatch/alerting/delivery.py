@@ -1,8 +1,10 @@
 """Sends what is pending, at least once: one that fails stops only what follows in its incident."""
 
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from functools import partial
 from typing import Any
 
 import sqlalchemy as sa
@@ -11,6 +13,7 @@ from anchorwatch.errors import ConfigError
 from anchorwatch.settings import Settings
 from anchorwatch.warehouse import connect
 
+SEND_SECONDS = 30.0
 _EXPIRE = sa.text(
     "UPDATE alerts SET status = 'expired' WHERE channel = :channel AND status = 'pending' AND run_date < :oldest"
 )
@@ -19,7 +22,8 @@ _PENDING = sa.text("SELECT alert_id FROM alerts WHERE channel = :channel AND sta
 # has to say goes out in order, and an answer in a thread waits for the message it answers.
 _TAKE = sa.text(
     "SELECT a.alert_id, a.payload, a.dedup_key, a.connection, a.created_at, a.incident_id, t.external_id AS thread, "
-    "EXISTS (SELECT 1 FROM alert_attempts AS p WHERE p.alert_id = a.alert_id AND p.ended_at IS NULL) AS may_have "
+    "EXISTS (SELECT 1 FROM alert_attempts AS p WHERE p.alert_id = a.alert_id "
+    "AND COALESCE(p.outcome, 'unknown') = 'unknown') AS may_have "
     "FROM alerts AS a LEFT JOIN alerts AS t ON t.alert_id = a.thread_of "
     "WHERE a.alert_id = :id AND a.status = 'pending' AND COALESCE(t.status, 'sent') <> 'pending' "
     "AND NOT EXISTS (SELECT 1 FROM alerts AS e WHERE e.incident_id = a.incident_id AND e.channel = a.channel "
@@ -42,7 +46,7 @@ class Letter:
     Attributes:
         connection: Airflow connection to send it by; None: the channel's default.
         thread: Slack's timestamp of the message whose thread it goes into.
-        may_have_arrived: An earlier try never ended: the process died while it was sending.
+        may_have_arrived: An earlier try never ended, or ran out of time.
     """
 
     payload: dict[str, Any]
@@ -79,12 +83,37 @@ def pending(engine: sa.Engine, settings: Settings, channel: str, today: date) ->
         return list(connection.execute(_PENDING, {"channel": channel}).scalars())
 
 
-def deliver(engine: sa.Engine, alert_ids: list[int], send: Send) -> DeliveryReport:
-    """Send these alerts; whatever cannot be sent stays pending for the next try."""
+def deliver(engine: sa.Engine, alert_ids: list[int], send: Send, seconds: float = SEND_SECONDS) -> DeliveryReport:
+    """Send these alerts; whatever cannot be sent stays pending for the next try.
+
+    Args:
+        seconds: For one alert in all: a client's own timeout starts anew with every byte of an answer that drips.
+    """
     report = DeliveryReport()
     for alert_id in alert_ids:
-        _deliver_one(engine, alert_id, send, report)
+        _deliver_one(engine, alert_id, partial(_in_time, send, seconds), report)
     return report
+
+
+def _in_time(send: Send, seconds: float, letter: Letter) -> str | None:
+    done: dict[str, Any] = {}
+
+    def run() -> None:
+        try:
+            done["name"] = send(letter)
+        except BaseException as error:
+            done["error"] = error
+
+    # A daemon: whatever hangs in it must not keep the task from ending.
+    thread = threading.Thread(target=run, daemon=True)
+    thread.start()
+    thread.join(seconds)
+    if thread.is_alive():
+        raise TimeoutError
+    if "error" in done:
+        raise done["error"]
+    name: str | None = done["name"]
+    return name
 
 
 def _deliver_one(engine: sa.Engine, alert_id: int, send: Send, report: DeliveryReport) -> None:
@@ -111,7 +140,8 @@ def _deliver_one(engine: sa.Engine, alert_id: int, send: Send, report: DeliveryR
 
 
 def _record(connection: sa.Connection, alert_id: int, attempt: int, name: str | None, problem: str | None) -> None:
-    outcome = "failed" if problem else "sent"
+    # A time-out says nothing of whether it arrived.
+    outcome = "sent" if not problem else "unknown" if "Timeout" in problem else "failed"
     connection.execute(_END, {"attempt_id": attempt, "outcome": outcome, "error": problem})
     sets = "last_error = :problem" if problem else "status = 'sent', sent_at = clock_timestamp(), external_id = :name"
     statement = f"UPDATE alerts SET attempts = attempts + 1, {sets} WHERE alert_id = :id"  # noqa: S608 - our own text

@@ -83,7 +83,8 @@ def new_facts(connection: sa.Connection, settings: Settings, book: RuleBook, run
     """Return what is news on a day, worst first."""
     rows = connection.execute(query("alerts", "new_findings"), {"run_date": run_date}).all()
     families = {rule.id: rule.family for rule in book.rules}
-    return [_fact(connection, settings, row, families) for row in rows]
+    coinciding = {day: _coinciding(connection, day, run_date) for day in {row.first_day for row in rows}}
+    return [_fact(connection, settings, row, families, coinciding[row.first_day]) for row in rows]
 
 
 def firing(connection: sa.Connection, run_date: date) -> dict[Member, Member]:
@@ -102,8 +103,14 @@ def has_data(connection: sa.Connection, run_date: date) -> bool:
     return bool(connection.execute(sa.text(statement), {"run_date": run_date}).scalar_one())
 
 
-def _fact(connection: sa.Connection, settings: Settings, row: Any, families: dict[str, str]) -> Fact:
-    around = {"day": row.first_day, "until": row.run_date, "days": COINCIDES_DAYS}
+def _coinciding(connection: sa.Connection, first_day: date, run_date: date) -> list[str]:
+    around = {"day": first_day, "until": run_date, "days": COINCIDES_DAYS}
+    return list(connection.execute(query("alerts", "coinciding"), around).scalars())
+
+
+def _fact(
+    connection: sa.Connection, settings: Settings, row: Any, families: dict[str, str], coinciding: list[str]
+) -> Fact:
     values = dict(row._mapping)
     examples = values.pop("example_request_ids") or []
     family = families.get(row.rule_id, "answers")
@@ -112,7 +119,7 @@ def _fact(connection: sa.Connection, settings: Settings, row: Any, families: dic
         **values,
         explained_by=explained,
         examples=examples,
-        coinciding=list(connection.execute(query("alerts", "coinciding"), around).scalars()),
+        coinciding=coinciding,
         cause=_CAUSES.get(family, family),
         lag_days=(row.run_date - row.first_day).days,
         apps=_apps(row, explained),

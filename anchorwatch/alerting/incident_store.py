@@ -34,8 +34,7 @@ _JOIN = sa.text(
 )
 _IS_MEMBER = " AND ".join(f"{name} = :{name}" for name in _MEMBER)
 _TOLD = sa.text(
-    "SELECT EXISTS (SELECT 1 FROM incident_members "  # noqa: S608
-    f"WHERE told_with = :told_with AND {_IS_MEMBER})"
+    f"SELECT told_with, {_MEMBERS} FROM incident_members WHERE told_with LIKE :stamp || ' %'"  # noqa: S608
 )
 _END_MEMBER = sa.text(
     f"UPDATE incident_members SET ended_at = :now WHERE incident_id = :incident_id AND {_IS_MEMBER}"  # noqa: S608
@@ -109,10 +108,11 @@ class IncidentStore:
         rows = self._connection.execute(_NOT_OVER, {"cooled": cooled}).all()
         return [self._incident(row) for row in rows]
 
-    def was_told(self, fact: Fact) -> bool:
-        """Tell whether an earlier try of this night or tick took the finding up."""
-        key = dict(zip(_MEMBER, fact.member, strict=True)) | {"told_with": self._told_with(fact)}
-        return bool(self._connection.execute(_TOLD, key).scalar_one())
+    def not_told(self, facts: list[Fact]) -> list[Fact]:
+        """Return the findings that no earlier try of this night or tick took up."""
+        found = self._connection.execute(_TOLD, {"stamp": self._moment.stamp})
+        told = {(row.told_with, Member(*row[1:])) for row in found}
+        return [fact for fact in facts if (self._told_with(fact), fact.member) not in told]
 
     def _told_with(self, fact: Fact) -> str:
         return f"{self._moment.stamp} {fact.severity}"
@@ -173,9 +173,13 @@ class IncidentStore:
         return [self._incident(row) for row in self._connection.execute(_END, {"now": now}).all()]
 
     def _join(self, incident_id: int, members: Mapping[Member, str | None]) -> None:
-        for member, told_with in members.items():
-            key = dict(zip(_MEMBER, member, strict=True)) | {"incident_id": incident_id, "told_with": told_with}
-            self._connection.execute(_JOIN, key | {"joined_at": self._moment.now})
+        common = {"incident_id": incident_id, "joined_at": self._moment.now}
+        rows = [
+            dict(zip(_MEMBER, member, strict=True)) | common | {"told_with": told_with}
+            for member, told_with in members.items()
+        ]
+        if rows:
+            self._connection.execute(_JOIN, rows)
 
     def _incident(self, row: Any) -> Incident:
         statement = sa.text(

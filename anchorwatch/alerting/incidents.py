@@ -56,7 +56,7 @@ def update(
     store = IncidentStore(connection, settings, moment)
     before = store.not_over()
     # What an older day has to say of streams that are quiet by now is history.
-    news = [fact for fact in facts if fact.member in firing and not store.was_told(fact)]
+    news = store.not_told([fact for fact in facts if fact.member in firing])
     changes = [_take_up(store, problem, before) for problem in group(news)]
     store.add_parts(firing)
     over = store.end_members(source, firing) if has_data else []

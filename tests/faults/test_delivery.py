@@ -1,0 +1,283 @@
+"""Channels that fail in every way, and processes that die while they send: each alert arrives, and once."""
+
+import json
+import os
+import random
+import signal
+import socketserver
+import subprocess
+import sys
+import threading
+import time
+from collections import Counter
+from contextlib import contextmanager
+from datetime import timedelta
+from functools import partial
+from pathlib import Path
+
+import pytest
+from findings import DAY, SETTINGS, finding, queue
+from slack_sdk import WebClient
+from slack_sdk.webhook import WebhookClient
+from warehouse_rows import query_all, scalar
+
+from anchorwatch.alerting import deliver, pagerduty, pending, slack
+from anchorwatch.demo.receiver import self_signed_certificate
+from anchorwatch.warehouse.initialise import initialise
+
+
+class Channel(socketserver.ThreadingTCPServer):
+    """Slack's webhook, Slack's API and PagerDuty in one, that can fail in every way a network can.
+
+    `fates` are taken one an answer: a status, or `reset`, `half`, `silent`, `drip`, `late` (it arrives, and
+    then no answer comes). `arrived` counts what a person would see: PagerDuty joins equal keys.
+    """
+
+    allow_reuse_address = True
+    daemon_threads = True
+
+    def __init__(self):
+        super().__init__(("127.0.0.1", 0), Handler)
+        self.fates, self.lock, self.delay = [], threading.Lock(), 0.0
+        self.messages, self.events = [], []
+
+    @property
+    def address(self):
+        return f"http://127.0.0.1:{self.server_address[1]}"
+
+    def arrived(self):
+        return Counter(message["name"] for message in self.messages)
+
+
+class Handler(socketserver.StreamRequestHandler):
+    def handle(self):
+        line = self.rfile.readline().decode()
+        length = 0
+        while (header := self.rfile.readline().decode().strip()) != "":
+            if header.lower().startswith("content-length:"):
+                length = int(header.split(":")[1])
+        body = self.rfile.read(length)
+        path = line.split(" ")[1].split("?")[0]
+        with self.server.lock:
+            fate = self.server.fates.pop(0) if self.server.fates and "conversations" not in path else 200
+        answer = self.take(path, body) if fate in (200, "late") else {}
+        time.sleep(self.server.delay)
+        if fate == "reset":
+            return
+        if fate in ("silent", "late"):
+            time.sleep(3)
+            return
+        if fate == "drip":
+            for _ in range(30):
+                self.wfile.write(b"H")
+                self.wfile.flush()
+                time.sleep(0.1)
+            return
+        text = json.dumps(answer).encode() if "/services" not in path else b"ok"
+        status = fate if isinstance(fate, int) else 200
+        extra = b"Retry-After: 0\r\n" if status == 429 else b""
+        stated = len(text) + (50 if fate == "half" else 0)
+        head = f"HTTP/1.1 {status} X\r\nContent-Type: application/json\r\nContent-Length: {stated}\r\n"
+        self.wfile.write(head.encode() + extra + b"Connection: close\r\n\r\n" + text)
+
+    def take(self, path, body):
+        """Keep what arrived, and answer as the channel does."""
+        from urllib.parse import parse_qs
+
+        server = self.server
+        with server.lock:
+            if path.endswith("conversations.history") or path.endswith("conversations.replies"):
+                return {"ok": True, "messages": [one["message"] for one in server.messages]}
+            if path.endswith("chat.postMessage"):
+                form = (
+                    json.loads(body) if body.startswith(b"{") else {k: v[0] for k, v in parse_qs(body.decode()).items()}
+                )
+                metadata = form["metadata"] if isinstance(form["metadata"], dict) else json.loads(form["metadata"])
+                ts = f"{len(server.messages) + 1}.0"
+                message = {"ts": ts, "metadata": metadata, "thread_ts": form.get("thread_ts")}
+                server.messages.append({"name": metadata["event_payload"]["key"], "message": message})
+                return {"ok": True, "ts": ts, "channel": "C1"}
+            data = json.loads(body)
+            if "/services" in path:
+                server.messages.append({"name": json.dumps(data["blocks"][1]), "message": {}})
+                return {}
+            server.events.append((data["dedup_key"], data["event_action"]))
+            return {"status": "success", "dedup_key": data["dedup_key"], "message": "ok"}
+
+
+@contextmanager
+def serving():
+    with Channel() as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
+        thread.start()
+        yield server
+        server.shutdown()
+
+
+@pytest.fixture
+def outbox(engine):
+    initialise(engine, SETTINGS)
+    return engine
+
+
+def nights(engine, count):
+    """So many incidents, each with a page and a Slack message of its own."""
+    for offset in range(count):
+        day = DAY + timedelta(days=offset)
+        finding(engine, day=day, segment=f"model=m-{offset}")
+        for earlier in range(offset):
+            finding(engine, day=day, segment=f"model=m-{earlier}", since=DAY + timedelta(days=earlier))
+        queue(engine, day, run_id=f"r{offset}")
+
+
+SENDERS = {
+    "Slack webhook": ("slack", lambda url: partial(_webhook, WebhookClient(f"{url}/services/T/B/x", timeout=1))),
+    "Slack bot": ("slack", lambda url: partial(slack.post, WebClient("xoxb", base_url=f"{url}/api/", timeout=1), "#a")),
+}
+
+
+def _webhook(client, letter):
+    return slack.send(client, letter.payload)
+
+
+FATES = [429, 500, "reset", "half", "silent", "drip"]
+
+
+@pytest.mark.parametrize("channel", list(SENDERS))
+def test_a_channel_that_fails_in_every_way_gets_each_alert_once(outbox, count, channel):
+    nights(outbox, 6)
+    name, make = SENDERS[channel]
+    with serving() as server:
+        server.fates = list(FATES)
+        for _ in range(4):
+            deliver(outbox, pending(outbox, SETTINGS, name, DAY), make(server.address), seconds=1.5)
+        arrived = server.arrived()
+    assert pending(outbox, SETTINGS, name, DAY) == []
+    lost = 6 - len(arrived)
+    count(f"{channel}: 429, 500, reset, half an answer, silence, drip", tried=6, lost=lost,
+          duplicated=sum(arrived.values()) - len(arrived))  # fmt: skip
+    failed = query_all(outbox, "SELECT COUNT(*) FROM alert_attempts WHERE outcome <> 'sent'")
+    assert failed == [(len(FATES) - 1,)], "every try is on record; after a reset the client itself tries again"
+
+
+def test_a_bot_finds_what_arrived_although_no_answer_came(outbox, count):
+    nights(outbox, 4)
+    with serving() as server:
+        server.fates = ["late", "late"]
+        send = partial(slack.post, WebClient("xoxb", base_url=f"{server.address}/api/", timeout=1), "#a")
+        for _ in range(3):
+            deliver(outbox, pending(outbox, SETTINGS, "slack", DAY), send, seconds=1.5)
+        arrived = server.arrived()
+    count("Slack bot: the message arrives, the answer does not", tried=2, lost=4 - len(arrived),
+          duplicated=sum(arrived.values()) - len(arrived))  # fmt: skip
+
+
+def test_pagerduty_that_fails_opens_one_incident_each(outbox, count, tmp_path, monkeypatch):
+    import pagerduty as client_library
+    from starlette.applications import Starlette
+    from starlette.responses import JSONResponse
+    from starlette.routing import Route
+
+    from anchorwatch.demo.ports import free_port
+    from anchorwatch.demo.receiver import ServerThread
+
+    nights(outbox, 5)
+    seen, fates = [], [500, 429, 502, 400]
+
+    async def enqueue(request):
+        body = await request.json()
+        status = fates.pop(0) if fates else 202
+        # A gateway's error may come after the event was taken.
+        if status in (202, 502):
+            seen.append((body["dedup_key"], body["event_action"]))
+        return JSONResponse({"status": "success", "dedup_key": body["dedup_key"]}, status_code=status)
+
+    port, certificate = free_port(0), self_signed_certificate(tmp_path / "receiver.pem")
+    monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+    with ServerThread(Starlette(routes=[Route("/v2/enqueue", enqueue, methods=["POST"])]), port, certificate):
+        for _ in range(4):
+            client = client_library.EventsApiV2Client("key", base_url=f"https://127.0.0.1:{port}")
+            client.max_network_attempts, client.sleep_timer = 1, 0.01
+            client.retry = dict.fromkeys((429, 500, 502), 0)
+            deliver(
+                outbox,
+                pending(outbox, SETTINGS, "pagerduty", DAY),
+                lambda one, c=client: pagerduty.send(c, one.payload),
+            )
+    keys = {key for key, action in seen if action == "trigger"}
+    assert pending(outbox, SETTINGS, "pagerduty", DAY) == []
+    count("PagerDuty: 429, 500, 502 after it was taken, 400", tried=4, lost=5 - len(keys), duplicated=0)
+
+
+def test_a_channel_down_for_an_hour_gets_everything_afterwards_once(outbox, count):
+    nights(outbox, 3)
+    dead = WebhookClient("http://127.0.0.1:9/services/T/B/x", timeout=1, retry_handlers=[])
+    for _ in range(12):
+        report = deliver(outbox, pending(outbox, SETTINGS, "slack", DAY), partial(_webhook, dead))
+        assert report.failed == 3
+    with serving() as server:
+        client = WebhookClient(f"{server.address}/services/T/B/x", timeout=1)
+        for _ in range(2):
+            deliver(outbox, pending(outbox, SETTINGS, "slack", DAY), partial(_webhook, client))
+        arrived = server.arrived()
+    count("a channel is down for twelve ticks", tried=3, lost=3 - len(arrived), duplicated=sum(arrived.values()) - 3)
+    assert scalar(outbox, "SELECT COUNT(*) FROM alert_attempts") == 39
+
+
+def killed_while_sending(outbox, warehouse_url, count, channel, kills, seed, n_alerts):
+    nights(outbox, n_alerts)
+    rng = random.Random(seed)
+    script = Path(__file__).parent.parent / "support" / "deliver_process.py"
+    environment = {**os.environ, "ANCHORWATCH_WAREHOUSE_URL": warehouse_url}
+    with serving() as server:
+        server.delay = 0.02
+        address = f"{server.address}/services/T/B/x" if channel == "webhook" else f"{server.address}/api/"
+        done = 0
+        while pending(outbox, SETTINGS, "slack", DAY):
+            process = subprocess.Popen([sys.executable, str(script), channel, address], env=environment,
+                                       stdout=subprocess.PIPE, text=True)  # fmt: skip
+            assert process.stdout is not None
+            process.stdout.readline()
+            if done < kills:
+                time.sleep(rng.random() * 0.25)
+                process.send_signal(signal.SIGKILL)
+                done += 1
+            process.communicate(timeout=60)
+        arrived = server.arrived()
+    lost, again = n_alerts - len(arrived), sum(arrived.values()) - len(arrived)
+    # A webhook cannot be asked what has arrived: what was under way at a kill may come twice, and only that.
+    name = f"SIGKILL while sending, Slack {channel}"
+    count(name, tried=done, lost=lost, duplicated=again, allowed=done if channel == "webhook" else 0)
+
+
+def test_a_bots_process_killed_while_it_sends(outbox, warehouse_url, count):
+    killed_while_sending(outbox, warehouse_url, count, "bot", 3, 1, 12)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("channel", ["bot", "webhook"])
+def test_a_process_killed_many_times_while_it_sends(outbox, warehouse_url, count, channel):
+    killed_while_sending(outbox, warehouse_url, count, channel, 25, 2, 60)
+
+
+def test_ten_thousand_findings_in_a_night_are_one_message_within_limits(outbox, count):
+    import sqlalchemy as sa
+
+    from anchorwatch.warehouse import connect
+
+    rows = sa.text(
+        "INSERT INTO drift_findings (run_date, rule_id, metric, segment_name, segment_value, epoch, direction, "
+        "kind, status, severity, is_news, value, baseline_value, change, n, tested_days, first_day, firing_since) "
+        "SELECT CAST(:day AS DATE), 'quality-page', 'quality', 'model', 'm-' || i, 'e', 'fall', 'evidence', 'firing', "
+        "'page', TRUE, 0.6, 0.8, -0.25, 50, 1, CAST(:day AS DATE), CAST(:day AS DATE) "
+        "FROM GENERATE_SERIES(1, 10000) AS i"
+    )
+    with connect(outbox) as connection:
+        connection.execute(rows, {"day": DAY})
+    queue(outbox)
+    queue(outbox, run_id="again")
+    found = query_all(outbox, "SELECT channel, LENGTH(payload::TEXT) FROM alerts")
+    assert sorted(channel for channel, _ in found) == ["pagerduty", "slack"]
+    assert max(size for _, size in found) < 100_000
+    members = scalar(outbox, "SELECT COUNT(*) FROM incident_members")
+    count("10,000 findings in a night", lost=10_000 - members, duplicated=len(found) - 2)
