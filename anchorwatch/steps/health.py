@@ -104,6 +104,9 @@ def fill(
             lock(connection, "health")
             total += rollup.roll_up(connection, settings, start, start + timedelta(days=1))
             rollup.forget(connection, settings, start + timedelta(days=1))
+            known = rollup.watermark(connection, settings)
+            if known is None or start <= known:  # no gap is left behind
+                rollup.set_watermark(connection, settings, start + timedelta(days=1))
         progress(start.date(), total)
     return total
 

@@ -65,7 +65,12 @@ def fresh_engine() -> sa.Engine:
         name = sql.Identifier(DATABASE)
         connection.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(name))
         connection.execute(sql.SQL("CREATE DATABASE {} OWNER anchorwatch").format(name))
-    return make_engine(url=f"postgresql+psycopg://anchorwatch@/{DATABASE}?host={home() / 'pg'}")
+    return make_engine(url=url())
+
+
+def url() -> str:
+    """Return the database's URL."""
+    return f"postgresql+psycopg://anchorwatch@/{DATABASE}?host={home() / 'pg'}"
 
 
 def make_log(engine: sa.Engine, first: int, last: int) -> None:
@@ -107,7 +112,13 @@ def main() -> None:
     """Run the benchmark."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--days", type=int, default=365)
-    days = parser.parse_args().days
+    parser.add_argument("--again", action="store_true", help="Only time the ticks again, on what an earlier run made.")
+    options = parser.parse_args()
+    days = options.days
+    if options.again:
+        embedded.start()
+        measure(make_engine(url=url()), days)
+        return
     engine = fresh_engine()
     initialise(engine)
     with engine.begin() as connection:

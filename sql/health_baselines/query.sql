@@ -13,6 +13,12 @@ INSERT INTO health_baselines (
 WITH hours AS (
     SELECT UNNEST(CAST(:hours AS TIMESTAMPTZ[])) AS hour
 ),
+-- Every bucket by name: an equality is looked up in the index, however much history there is.
+buckets AS (
+    SELECT h.hour, h.hour + n * INTERVAL '5 minutes' AS bucket_start
+    FROM hours AS h
+    CROSS JOIN GENERATE_SERIES(0, 11) AS n
+),
 alarmed AS (
     SELECT DISTINCT h.hour, f.segment_name, f.segment_value
     FROM hours AS h
@@ -25,8 +31,8 @@ traffic AS (
         b.segment_name, b.segment_value,
         SUM(b.n) AS n,
         SUM(b.requests) AS requests
-    FROM hours AS h
-    INNER JOIN health_5min AS b ON b.bucket_start >= h.hour AND b.bucket_start < h.hour + INTERVAL '1 hour'
+    FROM buckets AS h
+    INNER JOIN health_5min AS b ON b.bucket_start = h.bucket_start
     LEFT JOIN alarmed AS a
         ON a.hour = h.hour AND a.segment_name = b.segment_name AND a.segment_value = b.segment_value
     WHERE a.hour IS NULL
@@ -47,8 +53,8 @@ bins AS (
         SUM(SUM(b.sum_weights)) OVER (PARTITION BY b.segment_name, b.segment_value ORDER BY b.bin) AS up_to,
         SUM(SUM(b.sum_weights)) OVER (PARTITION BY b.segment_name, b.segment_value) AS total,
         SUM(SUM(b.n)) OVER (PARTITION BY b.segment_name, b.segment_value) AS n
-    FROM hours AS h
-    INNER JOIN health_latency AS b ON b.bucket_start >= h.hour AND b.bucket_start < h.hour + INTERVAL '1 hour'
+    FROM buckets AS h
+    INNER JOIN health_latency AS b ON b.bucket_start = h.bucket_start
     LEFT JOIN alarmed AS a
         ON a.hour = h.hour AND a.segment_name = b.segment_name AND a.segment_value = b.segment_value
     WHERE a.hour IS NULL
