@@ -132,7 +132,7 @@ def test_a_backfill_backwards_and_a_live_day(world):
     assert scalar(world["airflow_side"], "SELECT STRING_AGG(DISTINCT run_type, ',') FROM runs") == "backfill"
 
     for n in range(2):
-        run_id = api.trigger(DAG, last.isoformat())
+        run_id = api.trigger(DAG, run_date=last.isoformat())
         states = wait_for(api, lambda found, wanted=run_id: found == wanted, 1)
         assert set(states.values()) == {"success"}, (world["home"] / "airflow.log").read_text()[-5000:]
         tasks = task_states(api, run_id)

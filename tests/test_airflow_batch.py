@@ -87,7 +87,7 @@ def test_a_batch_outlives_a_restart_of_airflow_and_equals_real_time(sides, ancho
         with airflow_running(environment, port["airflow"]) as api:
             api.create_pool(slots=2)
             api.unpause(DAG)
-            run_id = api.trigger(DAG, last.isoformat())
+            run_id = api.trigger(DAG, run_date=last.isoformat())
             wait_until(lambda: judge_states(api, run_id) == ["deferred", "deferred"], lambda: judge_states(api, run_id))
         assert len(batches.created) == 2
         with airflow_running(environment, port["airflow"]) as api:

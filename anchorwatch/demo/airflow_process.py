@@ -98,9 +98,9 @@ class AirflowApi:
         }
         return int(self._call("POST", "/backfills", json=body).json()["id"])
 
-    def trigger(self, dag_id: str, run_date: str) -> str:
-        """Start a manual run of a day; return its run id."""
-        body = {"logical_date": None, "conf": {"run_date": run_date}}
+    def trigger(self, dag_id: str, **conf: str) -> str:
+        """Start a manual run with parameters; return its run id."""
+        body = {"logical_date": None, "conf": conf}
         return str(self._call("POST", f"/dags/{dag_id}/dagRuns", json=body).json()["dag_run_id"])
 
     def run_states(self, dag_id: str) -> dict[str, str]:

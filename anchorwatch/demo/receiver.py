@@ -16,8 +16,12 @@ from starlette.routing import Route
 Received = Callable[[str, dict[str, Any]], None]
 
 
-def receiver_app(received: Received) -> Starlette:
-    """Return the server; `received` is called with the channel and the body of every alert."""
+def receiver_app(received: Received, status_page: Callable[[], dict[str, Any]] | None = None) -> Starlette:
+    """Return the server; `received` is called with the channel and the body of every alert.
+
+    Args:
+        status_page: What a model provider's status page says, if there is to be one.
+    """
 
     async def slack(request: Request) -> Response:
         received("slack", await request.json())
@@ -29,7 +33,11 @@ def receiver_app(received: Received) -> Starlette:
         answer = {"status": "success", "message": "Event processed", "dedup_key": body.get("dedup_key")}
         return JSONResponse(answer, status_code=202)
 
+    async def incidents(request: Request) -> Response:
+        return JSONResponse(status_page() if status_page else {"incidents": []})
+
     routes = [
+        Route("/api/v2/incidents.json", incidents),
         Route("/services/{token:path}", slack, methods=["POST"]),
         Route("/v2/enqueue", pagerduty, methods=["POST"]),
     ]

@@ -18,20 +18,24 @@ import yaml
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
+from anchorwatch.demo import outage
 from anchorwatch.demo.airflow_process import AirflowApi, airflow_environment, airflow_running, connection_variable
 from anchorwatch.demo.older_days import run_older_day
 from anchorwatch.demo.ports import free_port
 from anchorwatch.demo.receiver import ServerThread, receiver_app, self_signed_certificate
-from anchorwatch.demo.summary import false_alarms, found_drifts, judge_costs, new_findings
+from anchorwatch.demo.summary import false_alarms, found_drifts, judge_costs, new_findings, outage_life
 from anchorwatch.errors import TransientError
+from anchorwatch.health.buckets import bucket_floor
 from anchorwatch.loading import load_file
 from anchorwatch.settings import bundled, home, load_settings
 from anchorwatch.simulator import SimulationPlan, parse_event, simulate
 from anchorwatch.steps.estimate import estimate
+from anchorwatch.steps.health import fill
 from anchorwatch.warehouse import connect, embedded, make_engine
 from anchorwatch.warehouse.initialise import initialise
 
 DAG = "nightly_evaluation"
+HEALTH_DAG = "health"
 DAYS = 35
 AIRFLOW_DAYS = 14
 EVENTS = (
@@ -66,6 +70,9 @@ class Demo:
         self.events: list[dict[str, Any]] = []
         self.received: list[str] = []
         self.estimated_from, self.estimated_usd = self.last_day, 0.0
+        self.alerts_of_the_night = 0
+        self.outage_at = bucket_floor(datetime.now(UTC))
+        self.provider_is_well = False
 
     def run(self, *, stay: bool) -> bool:
         """Run everything; return whether all stated drifts were found."""
@@ -79,6 +86,8 @@ class Demo:
             api = stack.enter_context(self._airflow())
             self._backfill(api, newer[:-1])
             self._live_day(api, newer[-1])
+            self.alerts_of_the_night = len(self.received)
+            self._outage(api)
             all_found = self._tell(time.monotonic() - started)
             if stay:
                 self._stay()
@@ -118,6 +127,7 @@ class Demo:
         config = yaml.safe_load((bundled("config") / "demo.yaml").read_text(encoding="utf-8"))
         config["judge"]["base_url"] = f"http://127.0.0.1:{self.ports.judge}/v1"
         config["alerts"]["pagerduty"]["base_url"] = f"https://127.0.0.1:{self.ports.pagerduty}"
+        config["providers"] = [{"name": outage.PROVIDER, "url": f"http://127.0.0.1:{self.ports.slack}"}]
         config["alerts"]["link_base_url"] = f"http://127.0.0.1:{self.ports.airflow}"
         path = home() / "anchorwatch.yaml"
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -183,19 +193,40 @@ class Demo:
 
     def _live_day(self, api: AirflowApi, day: date) -> None:
         self.console.print(f"The last day, {day}, is a manual run: its alerts go to the local receiver.")
-        run_id = api.trigger(DAG, day.isoformat())
+        run_id = api.trigger(DAG, run_date=day.isoformat())
         self._wait_for_runs(api, lambda found: found == run_id, 1)
 
-    def _wait_for_runs(self, api: AirflowApi, ours: Any, expected: int) -> None:
+    def _outage(self, api: AirflowApi) -> None:
+        """Let the provider fail for half an hour, and look at it three times through the DAG `health`."""
+        # Old enough that its last bucket can be read.
+        self.outage_at = bucket_floor(datetime.now(UTC) - timedelta(minutes=5))
+        engine = make_engine()
+        load_file(engine, outage.write_log(home() / "simulated" / "outage.jsonl", self.outage_at, self.seed))
+        fill(engine, load_settings(), self.last_day - timedelta(days=28), self.last_day)
+        engine.dispose()
+        self.console.print(
+            f"An outage in the last hour, simulated: 40 % of requests fail and the rest is slow, for "
+            f"{outage.BEGINS - outage.ENDS} minutes. The DAG {HEALTH_DAG} looks at it three times; its incident"
+        )
+        api.unpause(HEALTH_DAG)
+        for what, minutes_ago in outage.TICKS:
+            self.provider_is_well = minutes_ago == 0
+            at = self.outage_at - timedelta(minutes=minutes_ago)
+            self.console.print(f" {what}, at {at:%H:%M} UTC:")
+            # The job reads what is older than health.delay_minutes.
+            run_id = api.trigger(HEALTH_DAG, at=(at + timedelta(minutes=2)).isoformat())
+            self._wait_for_runs(api, lambda found, wanted=run_id: found == wanted, 1, HEALTH_DAG)
+
+    def _wait_for_runs(self, api: AirflowApi, ours: Any, expected: int, dag: str = DAG) -> None:
         deadline = time.monotonic() + WAIT_SECONDS
         with self._progress() as progress:
-            bar = progress.add_task("days, Airflow", total=expected)
+            bar = progress.add_task("runs, Airflow", total=expected)
             while True:
-                states = {run_id: state for run_id, state in api.run_states(DAG).items() if ours(run_id)}
+                states = {run_id: state for run_id, state in api.run_states(dag).items() if ours(run_id)}
                 progress.update(bar, completed=sum(state == "success" for state in states.values()))
                 failed = [run_id for run_id, state in states.items() if state == "failed"]
                 if failed:
-                    tasks = ", ".join(api.failed_tasks(DAG, failed[0]))
+                    tasks = ", ".join(api.failed_tasks(dag, failed[0]))
                     raise TransientError(
                         f"run {failed[0]} failed in {tasks}; its log is in the Airflow UI and {home()}"
                     )
@@ -210,6 +241,7 @@ class Demo:
         with connect(engine) as connection:
             findings = new_findings(connection)
             costs = judge_costs(connection)
+            outage_told = outage_life(connection)
             paid_usd = judge_costs(connection, self.estimated_from).cost_usd
         engine.dispose()
         self.console.rule("What was found")
@@ -230,7 +262,12 @@ class Demo:
         for alarm in alarms:
             segment = f"{alarm.segment_name}={alarm.segment_value}"
             self.console.print(f"    {alarm.run_date} {alarm.rule_id} {segment}")
-        self.console.print(f"  alerts received on the last day: {len(self.received)} (sent by a backfill: 0)")
+        self.console.print(f"  alerts received on the last day: {self.alerts_of_the_night} (sent by a backfill: 0)")
+        has_lived = outage_told == ["trigger", "trigger", "resolve"]
+        self.console.print(
+            f"  the outage's incident: PagerDuty was told {', '.join(outage_told) or 'nothing'}"
+            + ("" if has_lived else "  (expected: trigger, trigger, resolve)")
+        )
         self.console.print(
             f"  judge {costs.judge_model} (simulated): {costs.paid:,} calls, {costs.cached:,} answers reused, "
             f"{costs.input_tokens + costs.output_tokens:,} tokens, {costs.cost_usd:.2f} USD at invented prices"
@@ -246,8 +283,9 @@ class Demo:
         ours = f"ANCHORWATCH_HOME={os.path.relpath(home())} .venv/bin/anchorwatch"
         self.console.print(f"  report   {ours} report --date {self.last_day}", soft_wrap=True)
         self.console.print(f'  tables   {ours} sql "TABLE bi_findings"', soft_wrap=True)
+        self.console.print(f"  incidents  {ours} alerts list --all", soft_wrap=True)
         self.console.print(f"  checks   {home() / 'data_docs' / 'logs' / self.last_day.isoformat() / 'index.html'}")
-        return all(drift.day is not None for drift in found)
+        return has_lived and all(drift.day is not None for drift in found)
 
     def _stay(self) -> None:
         self.console.print("Running until Ctrl-C; the commands above work in another terminal.")
@@ -262,7 +300,7 @@ class Demo:
         text = (
             body["text"]
             if channel == "slack"
-            else f"{body['event_action']}: {body.get('payload', {}).get('summary', '')}"
+            else f"{body['event_action']}: {body.get('payload', {}).get('summary', '') or body['dedup_key']}"
         )
         self.received.append(channel)
         self.console.print(f"  [bold]{channel}[/bold] received: ", end="")
@@ -275,7 +313,7 @@ class Demo:
 
 def _airflow_with_receiver(demo: Demo, environment: dict[str, str], certificate: Path) -> Any:
     stack = ExitStack()
-    app = receiver_app(demo.on_alert)
+    app = receiver_app(demo.on_alert, lambda: outage.status_page(demo.outage_at, is_over=demo.provider_is_well))
     stack.enter_context(ServerThread(app, demo.ports.slack))
     stack.enter_context(ServerThread(app, demo.ports.pagerduty, certificate))
     return _Entered(stack, airflow_running(environment, demo.ports.airflow))

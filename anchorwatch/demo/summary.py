@@ -87,6 +87,15 @@ def _explains(event: dict[str, Any], finding: Any) -> bool:
     return moved or finding.metric in SHOWS_IN[kind] or finding.metric in SIDE_EFFECTS.get(kind, ())
 
 
+def outage_life(connection: sa.Connection) -> list[str]:
+    """Return what PagerDuty was told of the outage, in order; each was delivered."""
+    statement = sa.text(
+        "SELECT a.payload ->> 'event_action' FROM alerts AS a "
+        "INNER JOIN incidents AS i ON i.incident_id = a.incident_id WHERE i.source = 'health' AND a.channel = 'pagerduty' AND a.status = 'sent' ORDER BY a.alert_id"
+    )
+    return list(connection.execute(statement).scalars())
+
+
 def judge_costs(connection: sa.Connection, since: date = date.min) -> Any:
     """Return calls paid, answers reused, tokens and USD over all days from one on."""
     statement = sa.text(
