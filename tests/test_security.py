@@ -76,19 +76,16 @@ ESCALATES = "SET ROLE anchorwatch"
 EVERY = (READS_LOGS, READS_VIEW, READS_RESULTS, WRITES_RESULTS, WRITES_LOGS, DROPS, CREATES, RUNS_PROGRAM, ESCALATES)
 
 
-@pytest.mark.parametrize(
-    ("login", "may"),
-    [
-        ("aw_test_logs", {READS_LOGS, READS_VIEW}),
-        ("aw_test_results", {READS_RESULTS}),
-        ("aw_test_job", {READS_LOGS, READS_VIEW, READS_RESULTS, WRITES_RESULTS}),
-    ],
-)
-def test_each_role_may_do_what_it_is_for_and_nothing_else(as_login, login, may):
-    url = as_login(login)
-    assert {statement for statement in EVERY if outcome(url, statement) == "done"} == may
-    assert {outcome(url, statement) for statement in EVERY if statement not in may} == {"denied"}
-    assert outcome(as_login(login, "wrong"), READS_RESULTS) == "no login"
+def test_each_role_may_do_what_it_is_for_and_nothing_else(as_login):
+    may = {
+        "aw_test_logs": {READS_LOGS, READS_VIEW},
+        "aw_test_results": {READS_RESULTS},
+        "aw_test_job": {READS_LOGS, READS_VIEW, READS_RESULTS, WRITES_RESULTS},
+    }
+    for login, allowed in may.items():
+        found = {statement: outcome(as_login(login), statement) for statement in EVERY}
+        assert found == {one: "done" if one in allowed else "denied" for one in EVERY}, login
+        assert outcome(as_login(login, "wrong"), READS_RESULTS) == "no login"
 
 
 def test_the_jobs_role_runs_a_whole_night(as_login, settings):
@@ -99,23 +96,22 @@ def test_the_jobs_role_runs_a_whole_night(as_login, settings):
     engine.dispose()
 
 
-@pytest.mark.parametrize(
-    "statement",
-    [
-        "DELETE FROM samples",
-        "WITH gone AS (DELETE FROM samples RETURNING 1) SELECT COUNT(*) FROM gone",
-        "SELECT prompt FROM llm_requests",
-        "SELECT set_config('role', 'anchorwatch', false), query_to_xml('SELECT prompt FROM llm_requests', true, true, '')",  # noqa: E501
-        "COMMIT; DELETE FROM samples",
-        "SELECT pg_read_file('/etc/passwd')",
-    ],
+HOSTILE = (
+    "DELETE FROM samples",
+    "WITH gone AS (DELETE FROM samples RETURNING 1) SELECT COUNT(*) FROM gone",
+    "SELECT prompt FROM llm_requests",
+    "SELECT set_config('role', 'anchorwatch', false), query_to_xml('SELECT prompt FROM llm_requests', true, true, '')",
+    "COMMIT; DELETE FROM samples",
+    "SELECT pg_read_file('/etc/passwd')",
 )
-def test_the_sql_command_cannot_write_or_read_logs_whatever_the_statement(as_login, warehouse_url, statement):
+
+
+def test_the_sql_command_cannot_write_or_read_logs_whatever_the_statement(as_login, warehouse_url):
     environment = {"ANCHORWATCH_WAREHOUSE_URL": warehouse_url, "ANCHORWATCH_READER_URL": as_login("aw_test_results")}
-    assert "30" in call("sql", "SELECT COUNT(*) FROM samples", **environment).stdout
-    done = call("sql", statement, **environment)
-    assert done.returncode == 2, done.stdout
-    assert PASSWORD not in done.stderr + done.stdout
+    for statement in HOSTILE:
+        done = call("sql", statement, **environment)
+        assert done.returncode == 2, done.stdout
+        assert PASSWORD not in done.stderr + done.stdout
     assert "30" in call("sql", "SELECT COUNT(*) FROM samples", **environment).stdout
 
 

@@ -91,7 +91,8 @@ def outage_life(connection: sa.Connection) -> list[str]:
     """Return what PagerDuty was told of the outage, in order; each was delivered."""
     statement = sa.text(
         "SELECT a.payload ->> 'event_action' FROM alerts AS a "
-        "INNER JOIN incidents AS i ON i.incident_id = a.incident_id WHERE i.source = 'health' AND a.channel = 'pagerduty' AND a.status = 'sent' ORDER BY a.alert_id"
+        "INNER JOIN incidents AS i ON i.incident_id = a.incident_id "
+        "WHERE i.source = 'health' AND a.channel = 'pagerduty' AND a.status = 'sent' ORDER BY a.alert_id"
     )
     return list(connection.execute(statement).scalars())
 

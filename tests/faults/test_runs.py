@@ -80,7 +80,7 @@ def test_two_runs_of_the_same_days_at_once(world, undisturbed, judge_server, cou
     count("two runs of the same days at once", lost=lost, duplicated=duplicated)
 
 
-@pytest.mark.parametrize("zone", ["America/St_Johns", "Pacific/Kiritimati"])
+@pytest.mark.parametrize("zone", ["America/St_Johns", pytest.param("Pacific/Kiritimati", marks=pytest.mark.long)])
 def test_another_time_zone_and_a_change_of_clocks(world, undisturbed, judge_server, count, zone):
     """In St John's the clocks change two days before the log begins; Kiritimati is fourteen hours ahead."""
     from fault_world import DAY
