@@ -37,7 +37,7 @@ test: install    ## lint, types, import rules, tests
 	$(BIN)/python -m anchorwatch.cli docs --check
 	$(BIN)/python -m pytest $(ARGS)
 
-test-faults: install  ## the fault tests that take long: kills, restarts, a full disk, real Airflow (20 minutes)
+test-faults: install  ## all fault tests, with many kills and restarts (about 15 minutes); ends with a table
 	$(BIN)/python -m pytest tests/faults -m "long or not long" $(ARGS)
 
 audit: install   ## look the locked requirements up in an advisory database

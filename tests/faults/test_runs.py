@@ -2,7 +2,6 @@
 
 import os
 import random
-import resource
 import subprocess
 import sys
 import time
@@ -133,41 +132,3 @@ def test_postgres_restarted_in_the_middle(own_server, undisturbed, count):
 def test_postgres_restarted_many_times(own_server, undisturbed, count):
     rng = random.Random(5)
     restarted(own_server, undisturbed, count, [2 + 6 * rng.random() for _ in range(15)])
-
-
-def server_processes(directory):
-    import psutil
-
-    first = int((directory / "postmaster.pid").read_text().splitlines()[0])
-    try:
-        main = psutil.Process(first)
-        return [main, *main.children(recursive=True)]
-    except psutil.NoSuchProcess:
-        return []
-
-
-def full_disk(own_server, undisturbed, count, waits):
-    """No file may grow beyond what is there: a write fails as on a full disk, in tables and in the write-ahead log."""
-    world, directory, db = own_server
-    for wait in waits:
-        process = world.start()
-        time.sleep(wait)
-        for one in server_processes(directory):
-            resource.prlimit(one.pid, resource.RLIMIT_FSIZE, (64 * 1024, resource.RLIM_INFINITY))
-        said, _ = process.communicate(timeout=180)
-        assert process.returncode != 0, "nothing was written after the disk was full"
-        assert "Traceback" not in said, said
-        assert "error:" in said
-        for one in server_processes(directory):  # as after freeing space and starting the server again
-            resource.prlimit(one.pid, resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
-            one.kill()
-        (directory / "postmaster.pid").unlink(missing_ok=True)
-        db("start")
-    world.finish()
-    lost, duplicated = differences(world.tables(), undisturbed)
-    count("disk full under the database", tried=len(waits), lost=lost, duplicated=duplicated)
-
-
-@pytest.mark.long
-def test_a_full_disk(own_server, undisturbed, count):
-    full_disk(own_server, undisturbed, count, [3.0, 4.0, 5.0])
