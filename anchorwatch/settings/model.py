@@ -202,9 +202,10 @@ class Settings(Section):
 
     @model_validator(mode="after")
     def _health_segments_exist(self) -> "Settings":
-        unknown = [name for name in self.health.segments if name not in {segment.name for segment in self.segments}]
-        # The default is a wish: a configuration with other segments watches those of it that it has.
-        if unknown and "segments" in self.health.model_fields_set:
+        # The defaults are a wish: a configuration with other segments watches those of them that it has.
+        known = {segment.name for segment in self.segments} | set(HealthSettings().segments)
+        unknown = [name for name in self.health.segments if name not in known]
+        if unknown:
             raise ValueError(f"health.segments: there is no segment '{unknown[0]}' in `segments`")
         return self
 
