@@ -67,7 +67,7 @@ def test_load_run_report_and_sql(engine, tmp_path, config):
     loaded = call("load", tmp_path / "log.jsonl", "--rejects", tmp_path / "r.jsonl")
     assert "loaded 60, repeated 0, rejected 1" in loaded.stdout
     again = json.loads(call("load", tmp_path / "log.jsonl", "--json").stdout)
-    assert next(iter(again.values())) == {"loaded": 0, "repeated": 60, "rejected": 1, "repaired": 0}
+    assert next(iter(again.values())) == {"loaded": 0, "repeated": 60, "rejected": 1, "repaired": 0, "replaced": 0}
 
     done = call("run", "--date", DAY, "--json", ANCHORWATCH_CONFIG=config)
     assert done.returncode == 0, done.stderr
