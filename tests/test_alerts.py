@@ -101,7 +101,7 @@ def test_an_incident_stays_open_while_it_fires_and_is_resolved_once_when_it_reco
 
 
 def to_slack(client):
-    return lambda letter: slack.send(client, letter.payload)
+    return lambda letter: slack.send(client, letter)
 
 
 def answering(statuses_to_give, seen):

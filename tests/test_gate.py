@@ -2,8 +2,10 @@ import pytest
 import sqlalchemy as sa
 from warehouse_rows import DAY, insert_requests, request_row, scalar
 
-from anchorwatch.errors import ConfigError, QualityGateFailed
+from anchorwatch.errors import ConfigError, QualityGateFailed, TransientError
 from anchorwatch.quality_gate import check_logs
+from anchorwatch.quality_gate.checks import Check
+from anchorwatch.quality_gate.expectations import run_checks
 from anchorwatch.settings import Settings
 from anchorwatch.warehouse import connect
 from anchorwatch.warehouse.initialise import initialise
@@ -188,3 +190,22 @@ def test_a_changed_configuration_or_version_changes_the_view(engine):
     assert scalar(engine, "SELECT log_probability FROM source_requests") == 0.5
     initialise(engine, own_settings())
     assert scalar(engine, "SELECT log_probability FROM source_requests") == 1.0
+
+
+@pytest.mark.parametrize(
+    ("select", "trouble"),
+    [
+        ("SELECT pg_terminate_backend(pg_backend_pid()) AS status", "terminat"),
+        ("SELECT CAST(1 / (n - 1) AS TEXT) AS status FROM GENERATE_SERIES(1, 2) AS n", "division by zero"),
+    ],
+)
+def test_a_check_that_cannot_be_computed_is_no_verdict_about_the_logs(engine, tmp_path, select, trouble):
+    """A gate that failed stops the day for good; a database in trouble is worth a retry."""
+    check = Check("ExpectColumnValuesToNotBeNull", "fail", "status", "a status is there")
+    with pytest.raises((TransientError, sa.exc.DBAPIError), match=trouble):
+        run_checks(engine.url.render_as_string(False), select, [check], "broken", tmp_path / "docs")
+
+
+def test_a_database_that_is_away_is_the_drivers_own_error(tmp_path):
+    with pytest.raises(sa.exc.OperationalError):
+        run_checks("postgresql+psycopg://a@127.0.0.1:9/a", "SELECT 1 AS status", [], "away", tmp_path / "docs")

@@ -60,7 +60,7 @@ def _slack(chosen: SlackSettings) -> _Post:
 
     _require(name, "slack", f"airflow connections add {name} --conn-type slackwebhook --conn-password TOKEN")
     webhook = SlackWebhookHook(slack_webhook_conn_id=name, timeout=TIMEOUT_SECONDS).get_conn()
-    return lambda letter: slack.send(webhook, letter.payload)
+    return partial(slack.send, webhook)
 
 
 def _pagerduty(chosen: PagerDutySettings) -> _Post:

@@ -1,5 +1,6 @@
 """Sends what is pending, at least once: one that fails stops only what follows in its incident."""
 
+import socket
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -46,7 +47,7 @@ class Letter:
     Attributes:
         connection: Airflow connection to send it by; None: the channel's default.
         thread: Slack's timestamp of the message whose thread it goes into.
-        may_have_arrived: An earlier try never ended, or ran out of time.
+        may_have_arrived: An earlier try got no answer that says that it did not arrive.
     """
 
     payload: dict[str, Any]
@@ -73,6 +74,12 @@ class DeliveryReport:
     failed: int = 0
     last_error: str | None = None
     config_error: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Problem:
+    outcome: str
+    text: str
 
 
 def pending(engine: sa.Engine, settings: Settings, channel: str, today: date) -> list[int]:
@@ -128,28 +135,37 @@ def _deliver_one(engine: sa.Engine, alert_id: int, send: Send, report: DeliveryR
         try:
             name, problem = send(letter), None
         except ConfigError as error:
-            name, problem = None, "ConfigError"
+            name, problem = None, _Problem("failed", "ConfigError")
             report.failed, report.config_error = report.failed + 1, str(error)
         except Exception as error:
-            # The text of a client's error may hold the webhook's address, which is a secret.
-            name, problem = None, f"{type(error).__name__}{_status_of(error)}"
-            report.failed, report.last_error = report.failed + 1, problem
+            name, problem = None, _problem(error)
+            report.failed, report.last_error = report.failed + 1, problem.text
         else:
             report.sent += 1
         _record(connection, alert_id, attempt, name, problem)
 
 
-def _record(connection: sa.Connection, alert_id: int, attempt: int, name: str | None, problem: str | None) -> None:
-    # A time-out says nothing of whether it arrived.
-    outcome = "sent" if not problem else "unknown" if "Timeout" in problem else "failed"
-    connection.execute(_END, {"attempt_id": attempt, "outcome": outcome, "error": problem})
+def _record(connection: sa.Connection, alert_id: int, attempt: int, name: str | None, problem: _Problem | None) -> None:
+    outcome, text = ("sent", None) if problem is None else (problem.outcome, problem.text)
+    connection.execute(_END, {"attempt_id": attempt, "outcome": outcome, "error": text})
     sets = "last_error = :problem" if problem else "status = 'sent', sent_at = clock_timestamp(), external_id = :name"
     statement = f"UPDATE alerts SET attempts = attempts + 1, {sets} WHERE alert_id = :id"  # noqa: S608 - our own text
-    arguments = {"id": alert_id} | ({"problem": problem} if problem else {"name": name})
+    arguments = {"id": alert_id} | ({"problem": text} if problem else {"name": name})
     connection.execute(sa.text(statement), arguments)
 
 
-def _status_of(error: Exception) -> str:
-    response = getattr(error, "response", None)
-    code = getattr(response, "status_code", None)
-    return f" (HTTP {code})" if code is not None else ""
+def _problem(error: Exception) -> _Problem:
+    """Tell a refusal from a try that may have arrived: out of time, cut off, or answered by a gateway."""
+    code = getattr(getattr(error, "response", error), "status_code", None)
+    refused = (code is not None and 400 <= code < 500) or _never_connected(error)
+    # The text of a client's error may hold the webhook's address, which is a secret.
+    status = f" (HTTP {code})" if code is not None else ""
+    return _Problem("failed" if refused else "unknown", f"{type(error).__name__}{status}")
+
+
+def _never_connected(error: object) -> bool:
+    while isinstance(error, BaseException):
+        if isinstance(error, (ConnectionRefusedError, socket.gaierror)):
+            return True
+        error = getattr(error, "reason", None) or error.__cause__ or error.__context__
+    return False

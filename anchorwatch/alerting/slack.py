@@ -6,25 +6,39 @@ from anchorwatch.alerting.delivery import Letter
 
 if TYPE_CHECKING:
     from slack_sdk import WebClient
+    from slack_sdk.http_retry import RetryHandler
     from slack_sdk.webhook import WebhookClient
 
 EVENT_TYPE = "anchorwatch_alert"
 LOOKED_AT = 100
+# Left to itself the client repeats a request whose answer was cut off, without a look at what has arrived.
+_NO_RETRIES: "list[RetryHandler]" = []
+
+
+REPEAT = "Sent once more: an earlier try got no clear answer, so this may be here already."
 
 
 class SlackRejected(Exception):
     """Slack answered with something else than success."""
 
+    def __init__(self, status_code: int) -> None:
+        super().__init__(f"HTTP {status_code}")
+        self.status_code = status_code
 
-def send(client: "WebhookClient", payload: dict[str, Any]) -> None:
-    """Post the message to a webhook.
+
+def send(client: "WebhookClient", letter: Letter) -> None:
+    """Post the message to a webhook, which cannot be asked what has arrived: a repeat says that it may be one.
 
     Raises:
         SlackRejected: The answer was not 200.
     """
-    response = client.send(text=payload["text"], blocks=payload["blocks"])
+    client.retry_handlers = _NO_RETRIES
+    blocks = list(letter.payload["blocks"])
+    if letter.may_have_arrived:
+        blocks.append({"type": "context", "elements": [{"type": "plain_text", "text": REPEAT}]})
+    response = client.send(text=letter.payload["text"], blocks=blocks)
     if response.status_code != 200:
-        raise SlackRejected(f"HTTP {response.status_code}")
+        raise SlackRejected(response.status_code)
 
 
 def post(client: "WebClient", channel: str, letter: Letter) -> str:
@@ -32,6 +46,7 @@ def post(client: "WebClient", channel: str, letter: Letter) -> str:
 
     A try that never ended may have arrived, so the channel is looked at first.
     """
+    client.retry_handlers = _NO_RETRIES
     if letter.may_have_arrived:
         found = _find(client, channel, letter)
         if found is not None:

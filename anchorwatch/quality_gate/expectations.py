@@ -8,6 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import sqlalchemy as sa
+
+from anchorwatch.errors import TransientError
 from anchorwatch.quality_gate.checks import Check
 
 _COUNTS_ONLY = {"result_format": "SUMMARY", "partial_unexpected_count": 0}
@@ -37,10 +40,33 @@ class CheckResult:
 
 
 def run_checks(url: str, select: str, checks: list[Check], name: str, docs: Path) -> list[CheckResult]:
-    """Validate the rows of a query and write Data Docs below `docs`."""
+    """Validate the rows of a query and write Data Docs below `docs`.
+
+    Raises:
+        sqlalchemy.exc.DBAPIError: The database went away, or refused.
+        TransientError: A check could not be computed, which says nothing about the rows.
+    """
+    try:
+        return _run_checks(url, select, checks, name, docs)
+    except Exception as error:
+        if (cause := _database_error(error)) is None:
+            raise
+        raise cause from error
+
+
+def _database_error(error: BaseException | None) -> sa.exc.DBAPIError | None:
+    """Great Expectations wraps what the driver raised in errors of its own."""
+    while error is not None:
+        if isinstance(error, sa.exc.DBAPIError):
+            return error
+        error = error.__cause__ or error.__context__
+    return None
+
+
+def _run_checks(url: str, select: str, checks: list[Check], name: str, docs: Path) -> list[CheckResult]:
     os.environ.setdefault("GX_ANALYTICS_ENABLED", "false")
     for noisy in ("great_expectations", "great_expectations.data_context"):
-        logging.getLogger(noisy).setLevel(logging.ERROR)
+        logging.getLogger(noisy).setLevel(logging.CRITICAL)  # errors with a traceback; we tell what is raised
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         import great_expectations as gx
@@ -89,17 +115,30 @@ def _expectation(gx: Any, check: Check) -> Any:
     )
 
 
+def _exception(info: dict[str, Any]) -> str | None:
+    """Return what was raised, without what follows a second colon, which may be a value; None if nothing was.
+
+    It is one exception, or one of each metric that the expectation needs.
+    """
+    for one in [info, *(value for value in info.values() if isinstance(value, dict))]:
+        if one.get("raised_exception"):
+            first_line = (str(one.get("exception_message") or "").strip().splitlines() or ["an unknown error"])[0]
+            return ":".join(first_line.split(":")[:2])
+    return None
+
+
 def _in_order(checks: list[Check], results: list[Any]) -> list[CheckResult]:
     """Match results to checks by what they mean: Great Expectations groups results by column."""
     by_meaning = {check.meaning: check for check in checks}
     ended: list[CheckResult] = []
     for result in results:
         check = by_meaning[result.expectation_config.meta["means"]]
+        if problem := _exception(result.exception_info):
+            raise TransientError(f"the check '{check.meaning}' could not be computed: {problem}")
         found = result.result or {}
         ended.append(
             CheckResult(
                 check=check,
-                # An expectation that could not be computed has not held.
                 success=bool(result.success),
                 n_rows=found.get("element_count"),
                 n_unexpected=found.get("unexpected_count"),

@@ -10,7 +10,7 @@ from anchorwatch.errors import QualityGateFailed
 from anchorwatch.quality_gate.checks import Check, earlier_days, log_checks, result_checks
 from anchorwatch.quality_gate.expectations import CheckResult, run_checks
 from anchorwatch.settings import Settings, home
-from anchorwatch.warehouse import connect, query
+from anchorwatch.warehouse import connect, query, told_errors
 from anchorwatch.warehouse.days import day_window
 
 RUNBOOK = "docs/runbooks/quality_gate_failed.md"
@@ -69,7 +69,8 @@ def _run(
     rows_of_day = f"SELECT * FROM ({literal}) AS rows_of_day"  # noqa: S608 - bound above, by SQLAlchemy
     # As in plan_for_fresh_rows: the results were written a moment ago and have no statistics.
     url = engine.url.update_query_dict({"options": "-c timezone=UTC -c enable_nestloop=off"})
-    results = run_checks(url.render_as_string(hide_password=False), rows_of_day, checks, f"{gate}_{run_date}", docs)
+    with told_errors(engine):
+        results = run_checks(url.render_as_string(hide_password=False), rows_of_day, checks, f"{gate}_{run_date}", docs)
     _store(engine, gate, run_id, run_date, results)
     broken = [result for result in results if not result.success]
     if failures := [result for result in broken if result.check.level == "fail"]:

@@ -107,6 +107,8 @@ def _told(engine: sa.Engine, error: BaseException | None) -> AnchorwatchError | 
         return ConfigError(
             f"a value in the source does not fit its column: {first_line.partition(':')[0]}; map it in source"
         )
+    if isinstance(error, (psycopg.errors.DiskFull, psycopg.errors.InternalError_, psycopg.errors.IoError)):
+        return TransientError(f"the server of warehouse {where} is in trouble: {first_line}; see its log")
     if isinstance(error, psycopg.OperationalError):
         return TransientError(f"warehouse {where} is not available: {first_line}")
     return None

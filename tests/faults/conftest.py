@@ -2,7 +2,13 @@
 
 from collections.abc import Callable
 
+import psycopg
 import pytest
+from fault_world import FaultWorld, write_config
+
+from anchorwatch.demo.ports import free_port
+from anchorwatch.demo.receiver import ServerThread
+from anchorwatch.simulator.judge_server import create_app
 
 _COUNTED: dict[str, list[int]] = {}
 Count = Callable[..., None]
@@ -20,6 +26,22 @@ def count() -> Count:
         assert duplicated <= allowed, f"{fault}: duplicated {duplicated}"
 
     return add
+
+
+@pytest.fixture(scope="session")
+def undisturbed(anchorwatch_home, tmp_path_factory):
+    """The tables of a quiet run, made once."""
+    admin = f"host={anchorwatch_home / 'pg'} user=postgres dbname=postgres"
+    with psycopg.connect(admin, autocommit=True) as connection:
+        connection.execute("CREATE DATABASE undisturbed TEMPLATE anchorwatch OWNER anchorwatch")
+    port = free_port(0)
+    config = write_config(tmp_path_factory.mktemp("undisturbed"), f"http://127.0.0.1:{port}/v1")
+    quiet = FaultWorld(f"postgresql://anchorwatch@/undisturbed?host={anchorwatch_home / 'pg'}", config).prepare()
+    with ServerThread(create_app(), port):
+        quiet.run_here()
+    yield quiet.tables()
+    with psycopg.connect(admin, autocommit=True) as connection:
+        connection.execute("DROP DATABASE undisturbed WITH (FORCE)")
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

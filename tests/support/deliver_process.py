@@ -23,7 +23,7 @@ def main(channel: str, address: str) -> None:
         webhook = WebhookClient(address, timeout=5)
 
         def send(letter):
-            return slack.send(webhook, letter.payload)
+            return slack.send(webhook, letter)
     else:
         import pagerduty as client_library
 
