@@ -60,7 +60,7 @@ def disk_full(server, world, undisturbed, count, waits, *, bytes_allowed, name):
         if not tables_full:
             # Without its log of changes the server gives up; somebody makes room and starts it.
             server.control("stop", "-m", "immediate")
-            server.control("start")
+            server.start()
         else:
             server.limit_files(None)
     assert failed, "the disk was never full when it mattered"

@@ -7,7 +7,7 @@ import sys
 import tempfile
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -40,6 +40,10 @@ class OwnPostgres:
     def control(self, *arguments: str) -> None:
         embedded._control(self.directory, *arguments, "-l", str(self.directory / "log"))
 
+    def start(self) -> None:
+        """Start what was stopped, with the options that it had."""
+        self.control("restart")
+
     def fill_tables(self, url: str) -> None:
         """Extend every table's file, with empty pages, to just below the size that `limit_files` will allow.
 
@@ -53,7 +57,7 @@ class OwnPostgres:
         self.control("stop", "-m", "fast")
         for (path,) in paths:
             os.truncate(self.directory / path, WAL_SEGMENT_BYTES)
-        self.control("start")
+        self.start()
 
     def limit_files(self, soft: int | None) -> None:
         """Let the server write no file beyond so many bytes; None: as far as it likes.
@@ -61,17 +65,24 @@ class OwnPostgres:
         What it gets is EFBIG where a full disk gives ENOSPC. It is the one limit that needs no privilege
         and no file system of its own; the server handles both alike, as a write that failed.
         """
-        pid = int((self.directory / "postmaster.pid").read_text().split()[0])
-        server = psutil.Process(pid)
-        pids = [pid, *(child.pid for child in server.children())]
-        change = "import psutil, sys\nsoft, *pids = map(int, sys.argv[1:])\nfor pid in pids:\n"
-        change += "    try:\n        hard = psutil.Process(pid).rlimit(psutil.RLIMIT_FSIZE)[1]\n"
-        change += "        psutil.Process(pid).rlimit(psutil.RLIMIT_FSIZE, (hard if soft < 0 else soft, hard))\n"
-        change += "    except psutil.NoSuchProcess:\n        pass\n"
-        owner = self.directory.stat().st_uid
-        as_owner = {"user": owner} if os.geteuid() == 0 and owner != 0 else {}
-        arguments = [sys.executable, "-c", change, str(-1 if soft is None else soft), *map(str, pids)]
-        subprocess.run(arguments, check=True, cwd="/", **as_owner)  # type: ignore[call-overload]
+        server = psutil.Process(int((self.directory / "postmaster.pid").read_text().split()[0]))
+        with _as_real_user(server.uids().real):
+            for process in (server, *server.children()):
+                with suppress(psutil.NoSuchProcess):
+                    hard = process.rlimit(psutil.RLIMIT_FSIZE)[1]
+                    process.rlimit(psutil.RLIMIT_FSIZE, (hard if soft is None else soft, hard))
+
+
+@contextmanager
+def _as_real_user(user: int) -> Iterator[None]:
+    """Limits may be changed by whoever has the process's real user, even where root may not."""
+    before = os.getresuid()
+    if os.geteuid() == 0:
+        os.setresuid(user, 0, 0)
+    try:
+        yield
+    finally:
+        os.setresuid(*before)
 
 
 @contextmanager
