@@ -34,6 +34,7 @@ class MeteredHttp(Protocol):
 
 def metered_http(timeout_seconds: float, connections: int, pace: Pace) -> Any:
     """Return the client. httpx2's own timeouts start anew with every byte: a server that drips never meets them."""
+    import aiohttp
     import httpx2
     from openai import DefaultAioHttpClient
 
@@ -52,6 +53,9 @@ def metered_http(timeout_seconds: float, connections: int, pace: Pace) -> Any:
                     await response.aread()
             except TimeoutError:
                 raise httpx2.ReadTimeout("the whole answer took too long", request=request) from None
+            except aiohttp.ClientError as error:
+                # What is no HTTP at all passes the transport as it is, and the package would not try again.
+                raise httpx2.RemoteProtocolError(type(error).__name__, request=request) from None
             pace.saw(response.status_code, response.headers)
             return response
 

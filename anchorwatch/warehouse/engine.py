@@ -70,6 +70,10 @@ def make_engine(settings: Settings | None = None, url: str | None = None) -> sa.
     )
 
 
+# Classes of SQLSTATE: out of space or memory, an error of the system below, an error inside the server.
+_SERVER_TROUBLE = ("53", "58", "XX")
+
+
 @contextmanager
 def connect(engine: sa.Engine) -> Iterator[sa.Connection]:
     """Open a transaction, and say in one line what is wrong with the database.
@@ -107,7 +111,7 @@ def _told(engine: sa.Engine, error: BaseException | None) -> AnchorwatchError | 
         return ConfigError(
             f"a value in the source does not fit its column: {first_line.partition(':')[0]}; map it in source"
         )
-    if isinstance(error, (psycopg.errors.DiskFull, psycopg.errors.InternalError_, psycopg.errors.IoError)):
+    if isinstance(error, psycopg.Error) and (error.sqlstate or "")[:2] in _SERVER_TROUBLE:
         return TransientError(f"the server of warehouse {where} is in trouble: {first_line}; see its log")
     if isinstance(error, psycopg.OperationalError):
         return TransientError(f"warehouse {where} is not available: {first_line}")

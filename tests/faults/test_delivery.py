@@ -4,18 +4,18 @@ import json
 import os
 import random
 import signal
-import socketserver
 import subprocess
 import sys
-import threading
 import time
 from collections import Counter
 from contextlib import contextmanager
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
+from urllib.parse import parse_qs
 
 import pytest
+from faulty_server import FaultyServer, serving
 from findings import DAY, SETTINGS, finding, queue
 from slack_sdk import WebClient
 from slack_sdk.webhook import WebhookClient
@@ -26,24 +26,12 @@ from anchorwatch.demo.receiver import self_signed_certificate
 from anchorwatch.warehouse.initialise import initialise
 
 
-class Channel(socketserver.ThreadingTCPServer):
-    """Slack's webhook and Slack's API in one, that can fail in every way a network can.
-
-    `fates` are taken one an answer: a status, or `reset`, `half`, `silent`, `drip`; with `taken-` before it the
-    message arrives all the same. `arrived` counts what a person would see.
-    """
-
-    allow_reuse_address = True
-    daemon_threads = True
+class Channel(FaultyServer):
+    """Slack's webhook and Slack's API in one; `arrived` counts what a person would see."""
 
     def __init__(self):
-        super().__init__(("127.0.0.1", 0), Handler)
-        self.fates, self.lock, self.delay = [], threading.Lock(), 0.0
+        super().__init__()
         self.messages = []
-
-    @property
-    def address(self):
-        return f"http://127.0.0.1:{self.server_address[1]}"
 
     def arrived(self):
         return Counter(message["name"] for message in self.messages)
@@ -53,70 +41,35 @@ class Channel(socketserver.ThreadingTCPServer):
         found = Counter(message["name"] for message in self.messages if not message.get("is_marked"))
         return sum(found.values()) - len(found)
 
+    def fate(self, path, body):
+        return 200 if "conversations" in path else super().fate(path, body)
 
-class Handler(socketserver.StreamRequestHandler):
-    def handle(self):
-        line = self.rfile.readline().decode()
-        length = 0
-        while (header := self.rfile.readline().decode().strip()) != "":
-            if header.lower().startswith("content-length:"):
-                length = int(header.split(":")[1])
-        body = self.rfile.read(length)
-        path = line.split(" ")[1].split("?")[0]
-        with self.server.lock:
-            fate = self.server.fates.pop(0) if self.server.fates and "conversations" not in path else 200
-        arrives = fate == 200 or str(fate).startswith("taken-")
-        answer = self.take(path, body) if arrives else {}
-        fate = str(fate).removeprefix("taken-")
-        time.sleep(self.server.delay)
-        if fate == "reset":
-            return
-        if fate == "silent":
-            time.sleep(3)
-            return
-        if fate == "drip":
-            for _ in range(30):
-                self.wfile.write(b"H")
-                self.wfile.flush()
-                time.sleep(0.1)
-            return
-        text = json.dumps(answer).encode() if "/services" not in path else b"ok"
-        status = int(fate) if fate.isdigit() else 200
-        extra = b"Retry-After: 0\r\n" if status == 429 else b""
-        stated = len(text) + (50 if fate == "half" else 0)
-        head = f"HTTP/1.1 {status} X\r\nContent-Type: application/json\r\nContent-Length: {stated}\r\n"
-        self.wfile.write(head.encode() + extra + b"Connection: close\r\n\r\n" + text)
-
-    def take(self, path, body):
-        """Keep what arrived, and answer as the channel does."""
-        from urllib.parse import parse_qs
-
-        server = self.server
-        with server.lock:
-            if path.endswith("conversations.history") or path.endswith("conversations.replies"):
-                return {"ok": True, "messages": [one["message"] for one in server.messages]}
-            if path.endswith("chat.postMessage"):
-                form = (
-                    json.loads(body) if body.startswith(b"{") else {k: v[0] for k, v in parse_qs(body.decode()).items()}
-                )
-                metadata = form["metadata"] if isinstance(form["metadata"], dict) else json.loads(form["metadata"])
-                ts = f"{len(server.messages) + 1}.0"
-                message = {"ts": ts, "metadata": metadata, "thread_ts": form.get("thread_ts")}
-                server.messages.append({"name": metadata["event_payload"]["key"], "message": message})
-                return {"ok": True, "ts": ts, "channel": "C1"}
+    def answer(self, path, body):
+        if "/services" in path:
             data = json.loads(body)
             is_marked = slack.REPEAT in json.dumps(data["blocks"][-1])
-            server.messages.append({"name": json.dumps(data["blocks"][1]), "message": {}, "is_marked": is_marked})
-            return {}
+            with self.lock:
+                self.messages.append({"name": json.dumps(data["blocks"][1]), "message": {}, "is_marked": is_marked})
+            return b"ok"
+        with self.lock:
+            return json.dumps(self.answer_bot(path, body)).encode()
+
+    def answer_bot(self, path, body):
+        if not path.endswith("chat.postMessage"):
+            return {"ok": True, "messages": [one["message"] for one in self.messages]}
+        form = json.loads(body) if body.startswith(b"{") else {k: v[0] for k, v in parse_qs(body.decode()).items()}
+        metadata = form["metadata"] if isinstance(form["metadata"], dict) else json.loads(form["metadata"])
+        ts = f"{len(self.messages) + 1}.0"
+        message = {"ts": ts, "metadata": metadata, "thread_ts": form.get("thread_ts")}
+        self.messages.append({"name": metadata["event_payload"]["key"], "message": message})
+        return {"ok": True, "ts": ts, "channel": "C1"}
 
 
 @contextmanager
-def serving():
-    with Channel() as server:
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
-        thread.start()
+def channel_up():
+    server = Channel()
+    with serving(server):
         yield server
-        server.shutdown()
 
 
 @pytest.fixture
@@ -152,7 +105,7 @@ FATES = [429, 500, "reset", "half", "silent", "drip"]
 def test_a_channel_that_fails_in_every_way_gets_each_alert_once(outbox, count, channel):
     nights(outbox, 6)
     name, make = SENDERS[channel]
-    with serving() as server:
+    with channel_up() as server:
         server.fates = list(FATES)
         for _ in range(4):
             deliver(outbox, pending(outbox, SETTINGS, name, DAY), make(server.address), seconds=1.5)
@@ -173,7 +126,7 @@ def test_what_arrived_although_no_answer_came(outbox, count, channel):
     """A bot looks; a webhook cannot, and its repeats say that they may be some."""
     nights(outbox, 6)
     name, make = SENDERS[channel]
-    with serving() as server:
+    with channel_up() as server:
         server.fates = list(TAKEN)
         for _ in range(4):
             deliver(outbox, pending(outbox, SETTINGS, name, DAY), make(server.address), seconds=1.5)
@@ -229,7 +182,7 @@ def test_a_channel_down_for_an_hour_gets_everything_afterwards_once(outbox, coun
     for _ in range(12):
         report = deliver(outbox, pending(outbox, SETTINGS, "slack", DAY), partial(_webhook, dead))
         assert report.failed == 3
-    with serving() as server:
+    with channel_up() as server:
         client = WebhookClient(f"{server.address}/services/T/B/x", timeout=1)
         for _ in range(2):
             deliver(outbox, pending(outbox, SETTINGS, "slack", DAY), partial(_webhook, client))
@@ -243,7 +196,7 @@ def killed_while_sending(outbox, warehouse_url, count, channel, kills, seed, n_a
     rng = random.Random(seed)
     script = Path(__file__).parent.parent / "support" / "deliver_process.py"
     environment = {**os.environ, "ANCHORWATCH_WAREHOUSE_URL": warehouse_url}
-    with serving() as server:
+    with channel_up() as server:
         server.delay = 0.02
         address = f"{server.address}/services/T/B/x" if channel == "webhook" else f"{server.address}/api/"
         done = 0

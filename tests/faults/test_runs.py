@@ -1,10 +1,13 @@
 """A night that is killed, doubled, or in another time zone: its tables are a quiet one's."""
 
+import json
 import random
 import time
 
+import httpx
 import pytest
 from fault_world import FaultWorld, differences, kill_at, write_config
+from faulty_server import FaultyServer, serving
 
 
 @pytest.fixture
@@ -60,3 +63,36 @@ def test_another_time_zone_and_a_change_of_clocks(world, undisturbed, judge_serv
     world.finish(TZ=zone, PGTZ=zone)
     lost, duplicated = differences(world.tables(), undisturbed)
     count("clock in another time zone, over a change of clocks", lost=lost, duplicated=duplicated)
+
+
+class FaultyJudge(FaultyServer):
+    """Stands before the judge; of every question the first try fails, each in another way."""
+
+    silent_seconds = 1.5
+    ways = (429, 500, "reset", "half", 503, "taken-reset", "silent", "drip", "taken-half", "taken-500")
+
+    def __init__(self, judge_url):
+        super().__init__()
+        self.judge_url, self.seen = judge_url, set()
+
+    def fate(self, path, body):
+        question = json.dumps(json.loads(body)["messages"][1:])
+        if question in self.seen:
+            return 200
+        self.seen.add(question)
+        return self.ways[len(self.seen) % len(self.ways)]
+
+    def answer(self, path, body):
+        return httpx.post(f"{self.judge_url}/chat/completions", content=body, timeout=10).content
+
+
+def test_a_judge_that_fails_in_every_way_once_a_question(warehouse_url, judge_server, undisturbed, tmp_path, count):
+    judge = FaultyJudge(judge_server.url)
+    with serving(judge):
+        config = write_config(tmp_path, judge.address + "/v1", judge={"timeout_seconds": 1})
+        world = FaultWorld(warehouse_url, config).prepare()
+        world.finish()
+    lost, duplicated = differences(world.tables(), undisturbed)
+    assert len(judge.seen) >= 100
+    count("judge: 429, 500, 503, reset, half an answer, silence, drip", tried=len(judge.seen), lost=lost,
+          duplicated=duplicated)  # fmt: skip

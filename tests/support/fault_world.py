@@ -109,6 +109,8 @@ def differences(found: dict[str, list[Any]], wanted: dict[str, list[Any]]) -> tu
     lost = extra = 0
     for table in COMPARED:
         have, want = Counter(map(repr, found[table])), Counter(map(repr, wanted[table]))
+        for sign, rows in (("-", want - have), ("+", have - want)):
+            print(*(f"{sign} {table}: {row}" for row in list(rows)[:5]), sep="\n")  # seen where a test fails
         lost += (want - have).total()
         extra += (have - want).total()
     return lost, extra
