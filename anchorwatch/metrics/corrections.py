@@ -16,8 +16,10 @@ WINDOW_DAYS = 90
 
 _OPEN = sa.text("SELECT run_date FROM day_partitions WHERE NOT is_corrected ORDER BY run_date")
 _DONE = sa.text("UPDATE day_partitions SET is_corrected = TRUE WHERE run_date = ANY(:days)")
+# Rows are locked in their order: two days that are published at once must not wait for each other.
 _REOPEN = sa.text(
-    "UPDATE day_partitions SET is_corrected = FALSE WHERE run_date BETWEEN :first AND :last AND is_corrected"
+    "UPDATE day_partitions SET is_corrected = FALSE WHERE run_date IN (SELECT d.run_date FROM day_partitions AS d "
+    "WHERE d.run_date BETWEEN :first AND :last AND d.is_corrected ORDER BY d.run_date FOR UPDATE)"
 )
 _ANY_LABEL = sa.text("SELECT EXISTS (SELECT 1 FROM human_labels WHERE run_date BETWEEN :window_start AND :run_date)")
 _NONE = sa.text(

@@ -56,6 +56,8 @@ def publish_day(
     Raises:
         TransientError: The run's ledger is gone, so the run has to start the day again.
     """
+    # Days are published side by side, but never under `derive`, which reads and corrects them.
+    lock(connection, "derive", is_shared=True)
     lock(connection, f"day.{run_date.isoformat()}")
     plan_for_fresh_rows(connection)
     key = {"run_id": run_id, "run_date": run_date}

@@ -22,9 +22,15 @@ def copy_rows(connection: sa.Connection, table: str, columns: Sequence[str], row
     return count
 
 
-def lock(connection: sa.Connection, name: str) -> None:
-    """Take a named advisory lock until the transaction ends."""
-    connection.execute(sa.text("SELECT pg_advisory_xact_lock(hashtext(:name))"), {"name": f"anchorwatch.{name}"})
+def lock(connection: sa.Connection, name: str, *, is_shared: bool = False) -> None:
+    """Take a named advisory lock until the transaction ends.
+
+    Args:
+        is_shared: Others may share it; who wants it alone waits for them all.
+    """
+    function = "pg_advisory_xact_lock_shared" if is_shared else "pg_advisory_xact_lock"
+    statement = sa.text(f"SELECT {function}(hashtext(:name))")
+    connection.execute(statement, {"name": f"anchorwatch.{name}"})
 
 
 def plan_for_fresh_rows(connection: sa.Connection) -> None:
