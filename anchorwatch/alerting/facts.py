@@ -1,5 +1,6 @@
 """What an alert says of one finding; never with a prompt or a response in it, unless that is configured."""
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
 from datetime import date
 from typing import NamedTuple
@@ -18,7 +19,7 @@ class Member(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Fact:
+class Fact(ABC):
     """A finding that is news. Subclasses say in words what moved.
 
     Attributes:
@@ -62,9 +63,9 @@ class Fact:
         """The segment in words."""
         return "all traffic" if self.segment_name == "all" else f"{self.segment_name} = {self.segment_value}"
 
+    @abstractmethod
     def headline(self) -> str:
         """What moved, by how much, and how sure that is."""
-        raise NotImplementedError
 
     def details(self) -> list[str]:
         """What else helps to act on it, a line each."""

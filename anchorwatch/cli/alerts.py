@@ -7,9 +7,7 @@ from typing import Annotated, Literal
 import typer
 from rich.table import Table
 
-from anchorwatch.cli.common import any_engine, checked_settings, console, parse_segment
-
-JSON = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+from anchorwatch.cli.common import JSON, any_engine, checked_settings, console, parse_segment
 
 
 def register(app: typer.Typer) -> None:

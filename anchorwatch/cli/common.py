@@ -3,8 +3,9 @@
 import sys
 from datetime import date
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
+import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
@@ -13,6 +14,8 @@ from anchorwatch.settings import RuleBook, Settings, beside_config, load_rule_fi
 
 if TYPE_CHECKING:
     import sqlalchemy as sa
+
+JSON = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
 def checked_settings() -> tuple[Settings, RuleBook]:

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from anchorwatch.cli.common import parse_date, progress_bar
+from anchorwatch.cli.common import JSON, parse_date, progress_bar
 from anchorwatch.settings import home
 
 
@@ -75,7 +75,7 @@ def simulate(
         typer.Option(help="A drift, e.g. 'made_up x4 day=-10 model=sim-small change.prompt_version=p8'; repeatable."),
     ] = None,
     events: Annotated[Path | None, typer.Option(help="YAML list of drifts.")] = None,
-    as_json: Annotated[bool, typer.Option("--json")] = False,
+    as_json: JSON = False,
 ) -> None:
     """Write a simulated request log with stated drifts, logged at 10 % plus errors and flagged requests.
 

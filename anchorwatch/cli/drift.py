@@ -8,7 +8,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from anchorwatch.cli.common import checked_rules, checked_settings, console, parse_date, parse_segment
+from anchorwatch.cli.common import JSON, checked_rules, checked_settings, console, parse_date, parse_segment
 from anchorwatch.errors import ConfigError
 from anchorwatch.settings import RuleBook
 
@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from anchorwatch.steps.backtest import Backtest
 
 RULES = Annotated[str | None, typer.Option("--rules", help="Rule file; the configured one without it.")]
-JSON = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 findings_app = typer.Typer(help="What people say of findings.", no_args_is_help=True)
 
 

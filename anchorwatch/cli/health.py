@@ -8,10 +8,8 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from anchorwatch.cli.common import any_engine, checked_settings, console, parse_date, progress_bar
+from anchorwatch.cli.common import JSON, any_engine, checked_settings, console, parse_date, progress_bar
 from anchorwatch.errors import ConfigError
-
-JSON = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
 def register(app: typer.Typer) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.table import Table
 
-from anchorwatch.cli.common import checked_settings, console, parse_date
+from anchorwatch.cli.common import JSON, checked_settings, console, parse_date
 from anchorwatch.cli.evaluate import order_line
 from evaluators import all_rubrics
 
@@ -79,7 +79,7 @@ def agreement(
         Path | None,
         typer.Option("--scores", help="A file that `evaluate` wrote: position bias of its pairwise rubrics."),
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json")] = False,
+    as_json: JSON = False,
 ) -> None:
     """Print how well each judge agrees with people, by evaluator, and people with each other."""
     from anchorwatch.steps.file_orders import order_agreement

@@ -9,7 +9,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from anchorwatch.cli.common import checked_settings, console, parse_date, settings_if_valid
+from anchorwatch.cli.common import JSON, checked_settings, console, parse_date, settings_if_valid
 from anchorwatch.errors import AnchorwatchError, ConfigError
 
 
@@ -51,7 +51,7 @@ def sql(
 
 def report(
     date: Annotated[str | None, typer.Option("--date", help="The day; the newest stored one without it.")] = None,
-    as_json: Annotated[bool, typer.Option("--json")] = False,
+    as_json: JSON = False,
 ) -> None:
     """Print what moved on a day, on one screen: findings, coinciding changes, coverage, cost."""
     from anchorwatch.steps.look import day_report

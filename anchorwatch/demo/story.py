@@ -18,12 +18,11 @@ import yaml
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from anchorwatch.demo import outage
+from anchorwatch.demo import outage, telling
 from anchorwatch.demo.airflow_process import AirflowApi, airflow_environment, airflow_running, connection_variable
 from anchorwatch.demo.older_days import run_older_day
 from anchorwatch.demo.ports import free_port
 from anchorwatch.demo.receiver import ServerThread, receiver_app, self_signed_certificate
-from anchorwatch.demo.summary import false_alarms, found_drifts, judge_costs, new_findings, outage_life
 from anchorwatch.errors import TransientError
 from anchorwatch.health.buckets import bucket_floor
 from anchorwatch.loading import load_file
@@ -239,53 +238,15 @@ class Demo:
     def _tell(self, seconds: float) -> bool:
         engine = make_engine()
         with connect(engine) as connection:
-            findings = new_findings(connection)
-            costs = judge_costs(connection)
-            outage_told = outage_life(connection)
-            paid_usd = judge_costs(connection, self.estimated_from).cost_usd
+            seen = telling.look(connection, self.events, self.estimated_from)
         engine.dispose()
-        self.console.rule("What was found")
-        found = found_drifts(self.events, findings)
-        for drift in found:
-            what = f"{drift.event['kind']} from {drift.event['first_day']}"
-            if drift.day is None:
-                self.console.print(f"  NOT FOUND  {what}")
-                continue
-            delay = (drift.day - date.fromisoformat(drift.event["first_day"])).days + 1
-            change = f"{drift.change:+.0%}" if drift.change is not None else "from 0"
-            where = f"by rule {drift.rule_id} in {drift.segment} ({change})"
-            self.console.print(f"  found      {what}: on {drift.day}, night {delay}, {where}")
-        alarms = false_alarms(self.events, findings)
-        self.console.print(
-            f"  false alarms (page or slack, not explained by a stated drift): {len(alarms)} in {DAYS} days"
-        )
-        for alarm in alarms:
-            segment = f"{alarm.segment_name}={alarm.segment_value}"
-            self.console.print(f"    {alarm.run_date} {alarm.rule_id} {segment}")
+        all_found = telling.found(self.console, seen, DAYS)
         self.console.print(f"  alerts received on the last day: {self.alerts_of_the_night} (sent by a backfill: 0)")
-        has_lived = outage_told == ["trigger", "trigger", "resolve"]
-        self.console.print(
-            f"  the outage's incident: PagerDuty was told {', '.join(outage_told) or 'nothing'}"
-            + ("" if has_lived else "  (expected: trigger, trigger, resolve)")
-        )
-        self.console.print(
-            f"  judge {costs.judge_model} (simulated): {costs.paid:,} calls, {costs.cached:,} answers reused, "
-            f"{costs.input_tokens + costs.output_tokens:,} tokens, {costs.cost_usd:.2f} USD at invented prices"
-        )
-        self.console.print(
-            f"  cost of the last {AIRFLOW_DAYS} days: estimated {self.estimated_usd:.2f} USD, paid {paid_usd:.2f} USD"
-        )
+        has_lived = telling.incident(self.console, seen)
+        telling.cost(self.console, seen, AIRFLOW_DAYS, self.estimated_usd)
         self.console.print(f"  took {seconds:.0f} s")
-        self.console.rule("Where to look")
-        self.console.print(
-            f"  Airflow  http://127.0.0.1:{self.ports.airflow}/dags/{DAG} (no password; this machine only)"
-        )
-        ours = f"ANCHORWATCH_HOME={os.path.relpath(home())} .venv/bin/anchorwatch"
-        self.console.print(f"  report   {ours} report --date {self.last_day}", soft_wrap=True)
-        self.console.print(f'  tables   {ours} sql "TABLE bi_findings"', soft_wrap=True)
-        self.console.print(f"  incidents  {ours} alerts list --all", soft_wrap=True)
-        self.console.print(f"  checks   {home() / 'data_docs' / 'logs' / self.last_day.isoformat() / 'index.html'}")
-        return has_lived and all(drift.day is not None for drift in found)
+        telling.where_to_look(self.console, f"http://127.0.0.1:{self.ports.airflow}/dags/{DAG}", self.last_day)
+        return has_lived and all_found
 
     def _stay(self) -> None:
         self.console.print("Running until Ctrl-C; the commands above work in another terminal.")

@@ -107,7 +107,7 @@ class FaultWorld:
 def differences(found: dict[str, list[Any]], wanted: dict[str, list[Any]]) -> tuple[int, int]:
     """Return how many rows are lost, and how many are there that should not be, or twice."""
     lost = extra = 0
-    for table in COMPARED:
+    for table in wanted:
         have, want = Counter(map(repr, found[table])), Counter(map(repr, wanted[table]))
         for sign, rows in (("-", want - have), ("+", have - want)):
             print(*(f"{sign} {table}: {row}" for row in list(rows)[:5]), sep="\n")  # seen where a test fails
