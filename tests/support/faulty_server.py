@@ -1,10 +1,12 @@
 """A server on localhost that can fail in every way a network can."""
 
 import socketserver
+import ssl
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from pathlib import Path
 
 
 class FaultyServer(socketserver.ThreadingTCPServer):
@@ -18,14 +20,19 @@ class FaultyServer(socketserver.ThreadingTCPServer):
     daemon_threads = True
     silent_seconds = 3.0
 
-    def __init__(self) -> None:
+    def __init__(self, certificate: Path | None = None) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
+        self.scheme = "http"
+        if certificate is not None:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(certificate)
+            self.socket, self.scheme = context.wrap_socket(self.socket, server_side=True), "https"
         self.fates: list[str | int] = []
         self.lock, self.delay = threading.Lock(), 0.0
 
     @property
     def address(self) -> str:
-        return f"http://127.0.0.1:{self.server_address[1]}"
+        return f"{self.scheme}://127.0.0.1:{self.server_address[1]}"
 
     def fate(self, path: str, body: bytes) -> str | int:
         return self.fates.pop(0) if self.fates else 200
