@@ -35,7 +35,7 @@ test: install    ## lint, types, import rules, tests
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python -m anchorwatch.cli docs --check
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest -n logical --maxprocesses 4 --dist loadfile $(ARGS)
 
 test-faults: install  ## all fault tests, with many kills and restarts (about 15 minutes); ends with a table
 	$(BIN)/python -m pytest tests/faults -m "long or not long" $(ARGS)

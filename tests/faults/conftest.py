@@ -10,18 +10,16 @@ from anchorwatch.demo.ports import free_port
 from anchorwatch.demo.receiver import ServerThread
 from anchorwatch.simulator.judge_server import create_app
 
-_COUNTED: dict[str, list[int]] = {}
 Count = Callable[..., None]
 
 
 @pytest.fixture
-def count() -> Count:
-    """Add tries of a fault, and what was lost and duplicated in them; none of either may be."""
+def count(request: pytest.FixtureRequest) -> Count:
+    """Note tries of a fault, and what was lost and duplicated in them; none of either may be."""
 
     def add(fault: str, *, tried: int = 1, lost: int = 0, duplicated: int = 0, allowed: int = 0) -> None:
-        total = _COUNTED.setdefault(fault, [0, 0, 0])
-        for at, number in enumerate((tried, lost, duplicated)):
-            total[at] += number
+        # A property of the test's report: it reaches the table from another process too.
+        request.node.user_properties.append(("fault", [fault, tried, lost, duplicated]))
         assert lost == 0, f"{fault}: lost {lost}"
         assert duplicated <= allowed, f"{fault}: duplicated {duplicated}"
 
@@ -45,9 +43,15 @@ def undisturbed(anchorwatch_home, tmp_path_factory):
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    if _COUNTED:
+    total: dict[str, list[int]] = {}
+    for report in (*terminalreporter.stats.get("passed", ()), *terminalreporter.stats.get("failed", ())):
+        for name, value in report.user_properties:
+            if name == "fault" and report.when == "call":
+                fault, *numbers = value
+                total[fault] = [a + b for a, b in zip(total.get(fault, (0, 0, 0)), numbers, strict=True)]
+    if total:
         terminalreporter.section("faults")
         terminalreporter.line("| fault | tried | lost | duplicated |")
         terminalreporter.line("|---|---|---|---|")
-        for fault, (tried, lost, duplicated) in sorted(_COUNTED.items()):
+        for fault, (tried, lost, duplicated) in sorted(total.items()):
             terminalreporter.line(f"| {fault} | {tried} | {lost} | {duplicated} |")

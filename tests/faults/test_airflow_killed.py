@@ -17,7 +17,7 @@ from anchorwatch.settings import bundled
 
 KILLS = 9
 HOW = {
-    "scheduler": "the scheduler, its workers outlive it for up to 6 s",
+    "scheduler": "the scheduler; its workers outlive it for up to 6 s",
     "everything": "the scheduler with its workers and tasks",
     "tasks": "running tasks",
 }
