@@ -15,7 +15,7 @@ from warehouse_rows import query_all, table_rows
 from anchorwatch.alerting.slack import REPEAT
 from anchorwatch.settings import bundled
 
-KILLS = 9
+KILLS = 18
 HOW = {
     "scheduler": "the scheduler; its workers outlive it for up to 6 s",
     "everything": "the scheduler with its workers and tasks",
@@ -82,6 +82,15 @@ class Scheduler:
                     process.kill()
         return len(victims)
 
+    def wait_for_a_task(self, seconds=60):
+        """Wait until a worker has a task in hand, if one comes."""
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            with suppress(psutil.NoSuchProcess):
+                if len(self.now.children(recursive=True)) > len(self.now.children()):
+                    return
+            time.sleep(0.05)
+
     def start(self):
         command = [str(Path(sys.executable).parent / "airflow"), "scheduler"]
         with (self.world.home / "airflow.log").open("ab") as log:
@@ -111,14 +120,16 @@ def test_scheduler_and_tasks_killed_in_a_backfill_and_in_a_live_night(world, sch
     world.backfill(backwards=False)
     tried = dict.fromkeys(HOW, 0)
     for n in range(KILLS):
-        time.sleep(3 + 9 * rng.random())  # a moment of the backfill, not a wait for something
+        scheduler.wait_for_a_task()
+        time.sleep(3 * rng.random())  # a moment of the backfill, not a wait for something
         how = list(HOW)[n % len(HOW)]
         tried[how] += scheduler.kill(how, overlap=6 * rng.random()) > 0
     world.wait_for(lambda run_id: run_id.startswith("backfill"), DAYS - 1, seconds=600)
 
     live = api.trigger(DAG, run_date=world.last.isoformat())
     for _ in range(3):
-        time.sleep(4 + 6 * rng.random())
+        scheduler.wait_for_a_task()
+        time.sleep(3 * rng.random())
         tried["everything"] += scheduler.kill("everything") > 0
     world.wait_for(lambda run_id: run_id == live, 1, seconds=600)
 
