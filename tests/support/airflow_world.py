@@ -67,8 +67,15 @@ class AirflowWorld:
     def first(self) -> date:
         return self.last - timedelta(days=DAYS - 1)
 
-    def log(self) -> str:
-        return (self.home / "airflow.log").read_text(errors="replace")
+    def _told(self, runs: set[str]) -> str:
+        """What the tasks of these runs said last, those that failed first."""
+        failed = [(run, task) for run in sorted(runs) for task in self.api.failed_tasks(DAG, run)]
+        found = [str(failed)]
+        for run, task in failed:
+            logs = sorted(self.home.glob(f"airflow/logs/dag_id={DAG}/run_id={run}/task_id={task}/**/*.log"))
+            found += [f"{log}\n{log.read_text(errors='replace')[-1500:]}" for log in logs]
+        found.append((self.home / "airflow.log").read_text(errors="replace")[-1500:])
+        return "\n".join(found)
 
     def backfill(self, *, backwards: bool) -> None:
         """Ask for all days but the last one."""
@@ -88,7 +95,7 @@ class AirflowWorld:
                 break
             assert time.monotonic() < deadline, states
             time.sleep(1)
-        assert set(states.values()) == {ends}, self.log()[-5000:]
+        assert set(states.values()) == {ends}, self._told({run for run, state in states.items() if state != ends})
 
     def task_states(self, run_id: str) -> dict[str, str]:
         found = self.api._call("GET", f"/dags/{DAG}/dagRuns/{run_id}/taskInstances").json()["task_instances"]
