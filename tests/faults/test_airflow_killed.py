@@ -36,7 +36,7 @@ def world(anchorwatch_home, tmp_path_factory):
     text = (bundled("dags") / f"{DAG}.py").read_text()
     patient = '"retries": 2, "retry_delay": timedelta(minutes=5)'
     assert patient in text
-    (dags / f"{DAG}.py").write_text(text.replace(patient, '"retries": 9, "retry_delay": timedelta(seconds=2)'))
+    (dags / f"{DAG}.py").write_text(text.replace(patient, '"retries": 40, "retry_delay": timedelta(seconds=2)'))
     more = {"AIRFLOW__CORE__DAGS_FOLDER": str(dags), **QUICKLY}
     with make_world(anchorwatch_home, tmp_path_factory.mktemp("killed"), **more) as made, running(made):
         yield made
