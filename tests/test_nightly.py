@@ -94,7 +94,7 @@ def test_any_order_of_days_with_repeats_gives_equal_tables_and_pays_once(stored,
     assert expected["drift_findings"]
     assert expected["change_events"]
 
-    @hypothesis_settings(max_examples=3, deadline=None, suppress_health_check=list(HealthCheck))
+    @hypothesis_settings(max_examples=4, deadline=None, suppress_health_check=list(HealthCheck))
     @given(order=st.permutations(days), again=st.lists(st.sampled_from(days), max_size=3))
     def any_order(order, again):
         clear(stored)
