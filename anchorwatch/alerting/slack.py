@@ -11,6 +11,8 @@ if TYPE_CHECKING:
 
 EVENT_TYPE = "anchorwatch_alert"
 LOOKED_AT = 100
+# The scope channels:history is missing, or the channel is configured by its name.
+_MAY_NOT_LOOK = ("missing_scope", "not_in_channel", "channel_not_found", "no_permission", "not_allowed_token_type")
 # Left to itself the client repeats a request whose answer was cut off, without a look at what has arrived.
 _NO_RETRIES: "list[RetryHandler]" = []
 
@@ -33,9 +35,7 @@ def send(client: "WebhookClient", letter: Letter) -> None:
         SlackRejected: The answer was not 200.
     """
     client.retry_handlers = _NO_RETRIES
-    blocks = list(letter.payload["blocks"])
-    if letter.may_have_arrived:
-        blocks.append({"type": "context", "elements": [{"type": "plain_text", "text": REPEAT}]})
+    blocks = _blocks(letter, is_repeat=letter.may_have_arrived)
     response = client.send(text=letter.payload["text"], blocks=blocks)
     if response.status_code != 200:
         raise SlackRejected(response.status_code)
@@ -44,21 +44,40 @@ def send(client: "WebhookClient", letter: Letter) -> None:
 def post(client: "WebClient", channel: str, letter: Letter) -> str:
     """Post the message as a bot, in its thread; return Slack's timestamp, the message's name.
 
-    A try that never ended may have arrived, so the channel is looked at first.
+    An earlier try may have arrived, so the channel is looked at first; where the bot may not look, the message
+    says that it may be a repeat.
     """
     client.retry_handlers = _NO_RETRIES
+    may_look = True
     if letter.may_have_arrived:
-        found = _find(client, channel, letter)
+        found, may_look = _look(client, channel, letter)
         if found is not None:
             return found
     response = client.chat_postMessage(
         channel=channel,
         text=letter.payload["text"],
-        blocks=letter.payload["blocks"],
+        blocks=_blocks(letter, is_repeat=not may_look),
         thread_ts=letter.thread,
         metadata={"event_type": EVENT_TYPE, "event_payload": {"key": letter.dedup_key}},
     )
     return str(response["ts"])
+
+
+def _blocks(letter: Letter, *, is_repeat: bool) -> list[dict[str, Any]]:
+    note = {"type": "context", "elements": [{"type": "plain_text", "text": REPEAT}]}
+    return [*letter.payload["blocks"], *([note] if is_repeat else [])]
+
+
+def _look(client: "WebClient", channel: str, letter: Letter) -> tuple[str | None, bool]:
+    """Return the message if it has arrived, and whether the bot may look at all."""
+    from slack_sdk.errors import SlackApiError
+
+    try:
+        return _find(client, channel, letter), True
+    except SlackApiError as error:
+        if error.response.get("error") in _MAY_NOT_LOOK:
+            return None, False
+        raise
 
 
 def _find(client: "WebClient", channel: str, letter: Letter) -> str | None:

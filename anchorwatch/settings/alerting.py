@@ -22,7 +22,8 @@ class SlackSettings(ChannelSettings):
     """Slack, by an incoming webhook, or by a bot.
 
     Attributes:
-        channel: Channel of a bot (connection type `slack`, its token as password): updates go into threads.
+        channel: Channel of a bot (connection type `slack`, its token as password): updates go into threads. By its
+            ID (C0123ABC) and with the scope channels:history the bot sees what has arrived and repeats nothing.
             Empty: the connection is a webhook (`slackwebhook`), which has no threads.
         base_url: Of Slack's API, for a proxy; for a bot only.
     """

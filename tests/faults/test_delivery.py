@@ -31,7 +31,7 @@ class Channel(FaultyServer):
 
     def __init__(self):
         super().__init__()
-        self.messages = []
+        self.messages, self.may_look = [], True
 
     def arrived(self):
         return Counter(message["name"] for message in self.messages)
@@ -56,12 +56,16 @@ class Channel(FaultyServer):
 
     def answer_bot(self, path, body):
         if not path.endswith("chat.postMessage"):
+            if not self.may_look:
+                return {"ok": False, "error": "missing_scope"}
             return {"ok": True, "messages": [one["message"] for one in self.messages]}
         form = json.loads(body) if body.startswith(b"{") else {k: v[0] for k, v in parse_qs(body.decode()).items()}
         metadata = form["metadata"] if isinstance(form["metadata"], dict) else json.loads(form["metadata"])
         ts = f"{len(self.messages) + 1}.0"
         message = {"ts": ts, "metadata": metadata, "thread_ts": form.get("thread_ts")}
-        self.messages.append({"name": metadata["event_payload"]["key"], "message": message})
+        is_marked = slack.REPEAT in str(form["blocks"])
+        name = metadata["event_payload"]["key"]
+        self.messages.append({"name": name, "message": message, "is_marked": is_marked})
         return {"ok": True, "ts": ts, "channel": "C1"}
 
 
@@ -136,7 +140,7 @@ def test_what_arrived_although_no_answer_came(outbox, count, channel):
     fault = f"{channel}: the message arrives, a clear answer does not"
     count(fault, tried=len(TAKEN), lost=6 - len(arrived), duplicated=repeats, allowed=allowed)
     if channel == "Slack webhook":
-        count("... that do not say that they may be repeats", tried=repeats, duplicated=unmarked)
+        count("Slack webhook: repeats that do not say so", tried=repeats, duplicated=unmarked)
 
 
 class PagerDuty(FaultyServer):
@@ -150,6 +154,19 @@ class PagerDuty(FaultyServer):
         event = json.loads(body)
         self.incidents[event["dedup_key"]] += event["event_action"] == "trigger"
         return json.dumps({"status": "success", "dedup_key": event["dedup_key"], "message": "ok"}).encode()
+
+
+def test_a_bot_that_may_not_look_says_that_it_may_repeat(outbox, count):
+    nights(outbox, 2)
+    with channel_up() as server:
+        server.may_look, server.fates = False, ["taken-500", 500]
+        for _ in range(3):
+            deliver(outbox, pending(outbox, SETTINGS, "slack", DAY), SENDERS["Slack bot"][1](server.address))
+        arrived, unmarked = server.arrived(), server.unmarked_repeats()
+    assert sorted(arrived.values()) == [1, 2]
+    count(
+        "Slack bot without its scope: repeats that do not say so", tried=2, lost=2 - len(arrived), duplicated=unmarked
+    )
 
 
 def test_pagerduty_that_fails_in_every_way_opens_one_incident_each(outbox, count, tmp_path, monkeypatch):
@@ -169,7 +186,7 @@ def test_pagerduty_that_fails_in_every_way_opens_one_incident_each(outbox, count
             waiting = pending(outbox, SETTINGS, "pagerduty", DAY)
             deliver(outbox, waiting, lambda letter, c=client: pagerduty.send(c, letter.payload), seconds=1.5)
     assert pending(outbox, SETTINGS, "pagerduty", DAY) == []
-    fault = "PagerDuty: the same, with and without its having taken the event"
+    fault = "PagerDuty: 400, 429, 500, 502, reset, half an answer, silence, drip"
     count(fault, tried=len(fates), lost=len(fates) - len(server.incidents))
 
 
@@ -213,7 +230,7 @@ def killed_while_sending(outbox, warehouse_url, count, channel, kills, seed, n_a
     name = f"SIGKILL while sending, Slack {channel}"
     count(name, tried=done, lost=lost, duplicated=again, allowed=done if channel == "webhook" else 0)
     if channel == "webhook":
-        count("... that do not say that they may be repeats", tried=again, duplicated=unmarked)
+        count("Slack webhook: repeats that do not say so", tried=again, duplicated=unmarked)
 
 
 def test_a_bots_process_killed_while_it_sends(outbox, warehouse_url, count):

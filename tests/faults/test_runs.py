@@ -31,7 +31,11 @@ def killed_and_retried(world, undisturbed, judge_server, count, fractions):
     count("SIGKILL of a night at a random moment", tried=kills, lost=lost, duplicated=duplicated)
     in_flight = 4
     again = judge_server.calls - 2 * needed
-    count("... judge calls beyond those in flight", tried=kills, duplicated=max(again - in_flight * kills, 0))
+    count(
+        "SIGKILL of a night: judge calls paid again, beyond those in flight",
+        tried=kills,
+        duplicated=max(again - in_flight * kills, 0),
+    )
 
 
 def test_a_night_killed_at_random_moments_and_retried(world, undisturbed, judge_server, count):

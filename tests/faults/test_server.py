@@ -67,8 +67,8 @@ def disk_full(server, new_world, undisturbed, count, waits, *, bytes_allowed, na
     count(name, tried=tried, lost=lost, duplicated=duplicated)
 
 
-TABLES = {"bytes_allowed": WAL_SEGMENT_BYTES, "name": "no room for a new page of a table"}
-LOG = {"bytes_allowed": 0, "name": "no room for anything, and the server dies of it"}
+TABLES = {"bytes_allowed": WAL_SEGMENT_BYTES, "name": "disk full: no table can grow"}
+LOG = {"bytes_allowed": 0, "name": "disk full: nothing can be written, the server dies of it"}
 
 
 def test_tables_find_no_room_in_the_middle(server, new_world, undisturbed, count):
