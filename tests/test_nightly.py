@@ -1,77 +1,22 @@
 """The invariants of the night, against a real Postgres and a judge over HTTP."""
 
-import os
-import random
-import signal
-import subprocess
-import sys
 from datetime import date, timedelta
 
-import psycopg
 import pytest
 import sqlalchemy as sa
 from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
-from warehouse_rows import DAY, insert_requests, request_row, scalar, table_rows
+from small_nights import DAYS, clear, run, state, traffic
+from warehouse_rows import DAY, insert_requests, request_row, scalar
 
 from anchorwatch.errors import ConfigError, QualityGateFailed, TransientError
 from anchorwatch.settings import load_rules
 from anchorwatch.steps import nightly
 from anchorwatch.steps.derive import derive
-from anchorwatch.steps.local import run_day
 from anchorwatch.steps.run import Run, pick_run_date
 from anchorwatch.warehouse import connect
 from anchorwatch.warehouse.initialise import initialise
-
-COMPARED = {
-    "samples": (),
-    "evaluations": (),
-    "daily_cells": (),
-    "daily_metrics": (),
-    "latency_histogram": (),
-    "day_partitions": (),
-    "rolling_metrics": (),
-    "baselines": (),
-    "detector_state": (),
-    "drift_findings": (),
-    "change_events": (),
-}
-ALL_TABLES = (*COMPARED, "alerts", "runs", "judge_calls", "gate_results", "work_samples", "work_evaluations")
-DAYS = 10
-
-
-def traffic(days: int = DAYS, rows: int = 24) -> list[dict]:
-    """Ten small days; the answers get worse and a new version comes on the eighth; one day is empty."""
-    rng = random.Random(3)
-    made = []
-    for offset in range(days):
-        day = DAY + timedelta(days=offset)
-        for n in range(0 if offset == 4 else rows):
-            bad = rng.random() < (0.6 if offset >= 7 else 0.1)
-            made.append(
-                request_row(
-                    n,
-                    day,
-                    prompt=f"Question {n} of {day}: what is the price of plan A?",
-                    response="Plan A costs 77 dollars." if bad else f"Plan A costs 12 dollars. {'Yes. ' * (n % 3)}",
-                    query_type=rng.choice(["faq", "billing"]),
-                    model_version="m-1-b" if offset >= 7 else "m-1-a",
-                    status="error" if n == 5 else "ok",
-                    is_flagged=n == 6,
-                )
-            )
-            if n == 5:
-                made[-1]["response"] = None
-    return made
-
-
-def run(engine, settings, day, run_id="r", run_type="backfill"):
-    return run_day(engine, settings, load_rules(settings), Run(run_id, day, run_type), DAY)
-
-
-def state(engine):
-    return {table: table_rows(engine, table, drop=drop) for table, drop in COMPARED.items()}
 
 
 @pytest.fixture
@@ -79,11 +24,6 @@ def stored(engine, settings):
     insert_requests(engine, traffic())
     initialise(engine, settings)
     return engine
-
-
-def clear(engine):
-    with connect(engine) as connection:
-        connection.exec_driver_sql("TRUNCATE " + ", ".join(ALL_TABLES))
 
 
 def test_any_order_of_days_with_repeats_gives_equal_tables_and_pays_once(stored, settings, judge_server):
@@ -127,66 +67,6 @@ def test_every_logged_row_is_in_the_ledger_once(stored, settings):
         "WHERE status = 'not_applicable'"
     )
     assert scalar(stored, reason) == "not_applicable: no_response"
-
-
-_KILLED = """
-import sys
-from datetime import date
-from anchorwatch.settings import Settings, load_rules
-from anchorwatch.steps.local import run_day
-from anchorwatch.steps.run import Run
-from anchorwatch.warehouse import make_engine
-settings = Settings.model_validate_json(sys.argv[1])
-print("started", flush=True)
-run_day(make_engine(), settings, load_rules(settings), Run("killed", date.fromisoformat(sys.argv[2]), "backfill"),
-        date.fromisoformat(sys.argv[2]), lambda step: print("step", step, flush=True))
-print("done", flush=True)
-"""
-_POINTS = ["checking logs", "sampling", "evaluating", "judging", "summarising", "detecting"]
-
-
-def test_a_run_killed_anywhere_and_retried_leaves_the_same_tables(stored, settings, judge_server, warehouse_url):
-    """SIGKILL while each step is under way; the retry has the same run id, as a task's retry has."""
-    days = [DAY, DAY + timedelta(days=1)]
-    for day in days:
-        run(stored, settings, day)
-    expected, paid = state(stored), judge_server.calls
-    environment = {**os.environ, "ANCHORWATCH_WAREHOUSE_URL": warehouse_url}
-    for point in _POINTS:
-        clear(stored)
-        run(stored, settings, days[0])
-        command = [sys.executable, "-c", _KILLED, settings.model_dump_json(), days[1].isoformat()]
-        process = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True)
-        assert process.stdout is not None
-        for line in process.stdout:
-            if point in line:
-                process.send_signal(signal.SIGKILL)
-                break
-        process.wait()
-        run(stored, settings, days[1], run_id="killed")
-        assert state(stored) == expected, point
-    assert judge_server.calls == paid
-
-
-def test_a_judge_killed_half_way_is_not_paid_again(stored, settings, judge_server, warehouse_url):
-    """SIGKILL after 10 of 23 answers: the retry asks for the rest, plus at most the calls in flight."""
-    slow = settings.model_copy(update={"judge": settings.judge.model_copy(update={"concurrency": 2})})
-    killed = []
-
-    def kill_at_ten(number, body):
-        if number == 10 and not killed:
-            killed.append(process.pid)
-            os.kill(process.pid, signal.SIGKILL)
-
-    judge_server.fault = kill_at_ten
-    command = [sys.executable, "-c", _KILLED, slow.model_dump_json(), DAY.isoformat()]
-    process = subprocess.Popen(command, env={**os.environ, "ANCHORWATCH_WAREHOUSE_URL": warehouse_url})
-    process.wait()
-    assert killed
-    run(stored, slow, DAY)
-    distinct = scalar(stored, "SELECT COUNT(*) FROM judge_cache")
-    in_flight = 2
-    assert judge_server.calls <= distinct + in_flight
 
 
 def test_identical_rows_are_judged_once(engine, settings, judge_server):
@@ -280,31 +160,6 @@ def test_a_judge_that_talks_nonsense_stops_the_day_with_the_reason(stored, setti
     with pytest.raises(QualityGateFailed, match="too many rows chosen for the judge have no score"):
         run(stored, settings, DAY)
     assert scalar(stored, "SELECT COUNT(*) FROM samples") == 0
-
-
-def test_a_database_that_goes_away_in_the_middle_is_transient(
-    stored, settings, judge_server, warehouse_url, anchorwatch_home
-):
-    """All connections are cut, and none is let in, while the judge is asked; the retry ends the day."""
-    name = warehouse_url.partition("@/")[2].partition("?")[0]
-    admin = f"host={anchorwatch_home / 'pg'} user=postgres dbname=postgres"
-    cut = []
-
-    def cut_connections(number, body):
-        if number == 5 and not cut:
-            cut.append(True)
-            with psycopg.connect(admin, autocommit=True) as connection:
-                connection.execute(f"ALTER DATABASE {name} ALLOW_CONNECTIONS false")
-                connection.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", [name])
-
-    judge_server.fault = cut_connections
-    with pytest.raises(TransientError, match="is not available"):
-        run(stored, settings, DAY)
-    with psycopg.connect(admin, autocommit=True) as connection:
-        connection.execute(f"ALTER DATABASE {name} ALLOW_CONNECTIONS true")
-    run(stored, settings, DAY)
-    assert scalar(stored, "SELECT status FROM day_partitions") == "ok"
-    assert scalar(stored, "SELECT COUNT(*) FROM samples WHERE status = 'judged'") == 23
 
 
 def test_an_unchanged_day_derives_nothing_and_a_new_rule_everything(stored, settings):

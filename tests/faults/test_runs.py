@@ -20,11 +20,7 @@ def killed_and_retried(world, undisturbed, judge_server, count, fractions):
     world.finish()
     length = time.monotonic() - started
     needed = judge_server.calls
-    engine = world.engine
-    with engine.begin() as connection:
-        for table in ("judge_cache", "judge_claims", "judge_calls", "day_partitions", "samples", "evaluations"):
-            connection.exec_driver_sql(f"DELETE FROM {table}")
-    engine.dispose()
+    world.forget()
     kills = sum(kill_at(world.start(), fraction * length) for fraction in fractions)
     world.finish()
     lost, duplicated = differences(world.tables(), undisturbed)
@@ -50,12 +46,28 @@ def test_a_night_killed_many_times(world, undisturbed, judge_server, count, seed
     killed_and_retried(world, undisturbed, judge_server, count, [(n + rng.random()) / 12 for n in range(12)])
 
 
-def test_two_runs_of_the_same_days_at_once(world, undisturbed, judge_server, count):
-    first, second = world.start(), world.start()
-    said = [process.communicate(timeout=180)[0] for process in (first, second)]
-    assert [process.returncode for process in (first, second)] == [0, 0], said
-    lost, duplicated = differences(world.tables(), undisturbed)
-    count("two runs of the same days at once", lost=lost, duplicated=duplicated)
+def two_runs_at_once(world, undisturbed, count, delays):
+    lost = duplicated = 0
+    for delay in delays:
+        world.forget()
+        first = world.start()
+        time.sleep(delay)  # a moment of the first run, not a wait for something
+        second = world.start()
+        said = [process.communicate(timeout=180)[0] for process in (first, second)]
+        assert [process.returncode for process in (first, second)] == [0, 0], said
+        found = differences(world.tables(), undisturbed)
+        lost, duplicated = lost + found[0], duplicated + found[1]
+    count("two runs of the same days at once", tried=len(delays), lost=lost, duplicated=duplicated)
+
+
+def test_two_runs_of_the_same_days_at_once(world, undisturbed, count):
+    two_runs_at_once(world, undisturbed, count, [0.0])
+
+
+@pytest.mark.long
+def test_two_runs_of_the_same_days_at_many_distances(world, undisturbed, count):
+    rng = random.Random(9)
+    two_runs_at_once(world, undisturbed, count, [5 * rng.random() for _ in range(15)])
 
 
 @pytest.mark.parametrize("zone", ["America/St_Johns", pytest.param("Pacific/Kiritimati", marks=pytest.mark.long)])

@@ -70,6 +70,14 @@ class FaultWorld:
         engine.dispose()
         return self
 
+    def forget(self) -> None:
+        """Forget what was evaluated and what the judge answered; the logs stay."""
+        engine = self.engine
+        with engine.begin() as connection:
+            for table in ("judge_cache", "judge_claims", "judge_calls", "day_partitions", "samples", "evaluations"):
+                connection.exec_driver_sql(f"DELETE FROM {table}")
+        engine.dispose()
+
     def environment(self, **more: str) -> dict[str, str]:
         return {**os.environ, "ANCHORWATCH_WAREHOUSE_URL": self.url, "ANCHORWATCH_CONFIG": str(self.config), **more}
 

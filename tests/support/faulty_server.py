@@ -4,12 +4,13 @@ import socketserver
 import ssl
 import threading
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 
-class FaultyServer(socketserver.ThreadingTCPServer):
+class FaultyServer(socketserver.ThreadingTCPServer, ABC):
     """Answers by `answer`, unless `fate` has something else in store for a request.
 
     A fate is a status, or `reset`, `half`, `silent` or `drip`; with `taken-` before it the request is answered
@@ -37,8 +38,9 @@ class FaultyServer(socketserver.ThreadingTCPServer):
     def fate(self, path: str, body: bytes) -> str | int:
         return self.fates.pop(0) if self.fates else 200
 
+    @abstractmethod
     def answer(self, path: str, body: bytes) -> bytes:
-        raise NotImplementedError
+        """Return the body of a good answer."""
 
 
 class _Handler(socketserver.StreamRequestHandler):
