@@ -37,7 +37,7 @@ test: install    ## lint, types, import rules, tests
 	$(BIN)/python -m anchorwatch.cli docs --check
 	$(BIN)/python -m pytest -n logical --maxprocesses 4 --dist loadfile $(ARGS)
 
-test-faults: install  ## all fault tests, with many kills and restarts (about 15 minutes); ends with a table
+test-faults: install  ## all fault tests, with many kills and restarts (about 20 minutes); ends with a table
 	$(BIN)/python -m pytest -n logical --maxprocesses 4 --dist loadfile tests/faults -m "long or not long" $(ARGS)
 
 audit: install   ## look the locked requirements up in an advisory database

@@ -1,51 +1,25 @@
 """The five-minute job on a real warehouse: roll-ups, baselines, rules, and what becomes of incidents."""
 
-import random
 from datetime import UTC, date, datetime, timedelta
 
 import numpy as np
 import pytest
+from health_world import BOOK, FORGET, NOW, SETTINGS, TABLES, row, traffic, with_history
 from hypothesis import given
 from hypothesis import strategies as st
 from starlette.applications import Starlette
 from starlette.responses import Response
 from starlette.routing import Route
-from warehouse_rows import insert_requests, query_all, request_row, scalar, table_rows
+from warehouse_rows import insert_requests, query_all, scalar, table_rows
 
 from anchorwatch.demo.ports import free_port
 from anchorwatch.demo.receiver import ServerThread
 from anchorwatch.health.bounds import share_bounds
 from anchorwatch.health.buckets import bucket_floor
-from anchorwatch.settings import Settings, load_rule_file
+from anchorwatch.settings import Settings
 from anchorwatch.steps.health import fill, poll_providers, tick
 from anchorwatch.warehouse import connect
 from anchorwatch.warehouse.initialise import initialise
-
-BOOK = load_rule_file(None)
-NOW = datetime(2026, 3, 10, 14, 0, tzinfo=UTC)  # a Tuesday
-SETTINGS = Settings.model_validate(
-    {"logging_policy": {"sampled": 0.5, "errors": 1, "flagged": 1}, "health": {"delay_minutes": 0},
-     "segments": ["app", "model"]}
-)  # fmt: skip
-FORGET = "DELETE FROM incident_members; DELETE FROM incidents; DELETE FROM alerts"
-TABLES = ("health_5min", "health_latency", "health_baselines", "health_findings")
-
-
-def row(number, at, *, error=False, **values):
-    base = {"requested_at": at, "request_id": f"{at:%m%d%H%M%S}-{number}", "app": "chat", "log_probability": None}
-    state = {"status": "error", "response": None} if error else {}
-    return request_row(number, **{**base, **state, **values})
-
-
-def traffic(start, minutes, a_minute=6, *, errors=0.0, seed=1, **values):
-    """Requests at even times, of which a share fails; about half of the good ones are logged."""
-    rng = random.Random(seed)
-    for number in range(minutes * a_minute):
-        at = start + timedelta(minutes=number / a_minute)
-        error = rng.random() < errors
-        if error or rng.random() < 0.5:
-            latency = values.get("latency_ms", 100.0 + rng.random() * 100)
-            yield row(number, at, error=error, **{**values, "latency_ms": latency})
 
 
 @pytest.fixture
@@ -60,14 +34,6 @@ def look(engine, at, settings=SETTINGS, **options):
 
 def incidents(engine):
     return query_all(engine, "SELECT rule_ids, severity, status FROM incidents ORDER BY incident_id")
-
-
-def with_history(engine, *, a_minute=6):
-    """Four weeks of the hour before NOW, and of the two after it."""
-    for weeks in range(1, 5):
-        insert_requests(engine, list(traffic(NOW - timedelta(weeks=weeks, hours=1), 180, a_minute, seed=weeks)))
-        day = (NOW - timedelta(weeks=weeks)).date()
-        fill(engine, SETTINGS, day, day)
 
 
 def test_a_bucket_holds_weighted_sums_that_equal_a_plain_computation(warehouse):
