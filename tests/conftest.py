@@ -15,6 +15,7 @@ import hypothesis
 import psycopg
 import pytest
 import sqlalchemy as sa
+from fault_table import pytest_terminal_summary
 
 from anchorwatch.demo.ports import free_port
 from anchorwatch.demo.receiver import ServerThread
@@ -22,6 +23,8 @@ from anchorwatch.settings import Settings
 from anchorwatch.simulator.judge_server import MODEL, create_app
 from anchorwatch.warehouse import embedded, make_engine
 from anchorwatch.warehouse.initialise import initialise
+
+__all__ = ["pytest_terminal_summary"]
 
 # The same examples every time, and no failure because a machine is slow.
 hypothesis.settings.register_profile("anchorwatch", derandomize=True, deadline=None)

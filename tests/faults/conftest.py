@@ -1,4 +1,4 @@
-"""What the fault tests count, printed as a table at the end: fault, tries, lost, duplicated."""
+"""What the fault tests share: their counts, which end in a table, and the tables of a quiet run."""
 
 from collections.abc import Callable
 
@@ -40,18 +40,3 @@ def undisturbed(anchorwatch_home, tmp_path_factory):
     yield quiet.tables()
     with psycopg.connect(admin, autocommit=True) as connection:
         connection.execute("DROP DATABASE undisturbed WITH (FORCE)")
-
-
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    total: dict[str, list[int]] = {}
-    for report in (*terminalreporter.stats.get("passed", ()), *terminalreporter.stats.get("failed", ())):
-        for name, value in report.user_properties:
-            if name == "fault" and report.when == "call":
-                fault, *numbers = value
-                total[fault] = [a + b for a, b in zip(total.get(fault, (0, 0, 0)), numbers, strict=True)]
-    if total:
-        terminalreporter.section("faults")
-        terminalreporter.line("| fault | tried | lost | duplicated |")
-        terminalreporter.line("|---|---|---|---|")
-        for fault, (tried, lost, duplicated) in sorted(total.items()):
-            terminalreporter.line(f"| {fault} | {tried} | {lost} | {duplicated} |")
