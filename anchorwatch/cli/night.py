@@ -6,6 +6,7 @@ import sys
 from contextlib import AbstractContextManager
 from dataclasses import asdict
 from datetime import UTC, datetime
+from datetime import date as Date
 from typing import Annotated, Any
 
 import typer
@@ -32,22 +33,11 @@ def run(
     Airflow. A day that the quality gate stops is reported, and the others go on; exit code 1.
     """
     from anchorwatch.steps.local import run_day
-    from anchorwatch.steps.run import Run, pick_run_date
+    from anchorwatch.steps.run import Run
     from anchorwatch.warehouse import make_engine
-    from anchorwatch.warehouse.days import date_range
 
     now = datetime.now(UTC)
-    if date and (first or last):
-        raise ConfigError("give --date, or --from and --to")
-    if bool(first) != bool(last):
-        raise ConfigError("--from and --to go together")
-    if first and last:
-        days = date_range(parse_date(first, "--from"), parse_date(last, "--to"))
-        if not days:
-            raise ConfigError(f"--from {first} is after --to {last}")
-    else:
-        days = [pick_run_date(date, None, now)]
-    pick_run_date(days[-1].isoformat(), None, now)
+    days = _days(date, first, last, now)
     settings, book = checked_settings()
     engine = make_engine(settings)
     kind = "backfill" if first else "cli"
@@ -73,6 +63,24 @@ def run(
             typer.echo(json.dumps({"run_date": day.isoformat(), **done}) if as_json else f"{day}: {_words(done)}")
     if failed:
         raise typer.Exit(1)
+
+
+def _days(date: str | None, first: str | None, last: str | None, now: datetime) -> list[Date]:
+    from anchorwatch.steps.run import pick_run_date
+    from anchorwatch.warehouse.days import date_range
+
+    if date and (first or last):
+        raise ConfigError("give --date, or --from and --to")
+    if bool(first) != bool(last):
+        raise ConfigError("--from and --to go together")
+    if first and last:
+        days = date_range(parse_date(first, "--from"), parse_date(last, "--to"))
+        if not days:
+            raise ConfigError(f"--from {first} is after --to {last}")
+    else:
+        days = [pick_run_date(date, None, now)]
+    pick_run_date(days[-1].isoformat(), None, now)
+    return days
 
 
 def _quiet(wanted: bool) -> AbstractContextManager[Any]:
