@@ -1,6 +1,5 @@
 """What a judge evaluator asks and gets: the protocol that `anchorwatch.judge_client` implements."""
 
-import json
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -13,11 +12,13 @@ class MalformedReply(ValueError):
 
     Attributes:
         partial: What was usable of it, kept if no later reply is better.
+        reason: Why the row is unscored if nothing was.
     """
 
-    def __init__(self, message: str, partial: dict[str, Any] | None = None) -> None:
+    def __init__(self, message: str, partial: dict[str, Any] | None = None, reason: str | None = None) -> None:
         super().__init__(message)
         self.partial = partial
+        self.reason = reason or "judge_reply_unparsable"
 
 
 class JudgeDeclined(MalformedReply):
@@ -74,22 +75,6 @@ class JudgeReply:
     input_tokens: int
     output_tokens: int
     cached_input_tokens: int = 0
-
-
-def json_object(text: str) -> dict[str, Any]:
-    """Return the JSON object a reply consists of, or the first one in it: not every endpoint can enforce a form.
-
-    Raises:
-        MalformedReply: There is none.
-    """
-    start = text.find("{")
-    try:
-        body, _ = json.JSONDecoder().raw_decode(text, max(start, 0))
-    except (ValueError, RecursionError):
-        raise MalformedReply("not JSON") from None
-    if not isinstance(body, dict):
-        raise MalformedReply("not a JSON object")
-    return body
 
 
 class Judge(Protocol):

@@ -4,11 +4,13 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from evaluators.fencing import fenced, new_code
-from evaluators.judging import JudgeDeclined, JudgeRequest, MalformedReply, json_object
+from evaluators.judging import JudgeDeclined, JudgeRequest, MalformedReply
+from evaluators.reasoning import without_reasoning
 from evaluators.records import Interaction, Score
 from evaluators.redaction import REDACTION_VERSION, Redactor
 from evaluators.refusal import declines
-from evaluators.review import SURE, hash_rules, reply_schema, system_message
+from evaluators.replies import read_verdicts
+from evaluators.review import SURE, hash_rules, reply_schema, says_sure, system_message
 from evaluators.rubric import Rubric
 from evaluators.verdicts import NoVerdict, read_verdict
 
@@ -68,16 +70,14 @@ class PairReview:
         Raises:
             JudgeDeclined, MalformedReply: As `Review.parse`.
         """
+        logged = (interaction.prompt, interaction.response, interaction.other_response or "", *interaction.context)
         try:
-            body = json_object(text)
-            return {
-                "verdict": read_verdict(self._rubric, body.get(self._rubric.name)),
-                SURE: body.get(SURE) is not False,
-            }
+            body = read_verdicts(text, [self._rubric.name], lambda literal: any(literal in part for part in logged))
+            return {"verdict": read_verdict(self._rubric, body.get(self._rubric.name)), SURE: says_sure(body.get(SURE))}
         except NoVerdict as problem:
-            raise MalformedReply(f"{self._rubric.name}: {problem}") from None
+            raise MalformedReply(f"{self._rubric.name}: {problem}", reason=str(problem)) from None
         except MalformedReply:
-            if declines(text):
+            if declines(without_reasoning(text)):
                 raise JudgeDeclined("the judge declined") from None
             raise
 

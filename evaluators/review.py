@@ -8,10 +8,13 @@ from typing import Any
 from evaluators.claims import read_claims
 from evaluators.context_window import fit_context
 from evaluators.fencing import fenced, new_code
-from evaluators.judging import JudgeDeclined, JudgeRequest, MalformedReply, json_object
+from evaluators.json_candidates import Contradiction, load_json
+from evaluators.judging import JudgeDeclined, JudgeRequest, MalformedReply
+from evaluators.reasoning import without_reasoning
 from evaluators.records import Interaction, Score, Span
 from evaluators.redaction import REDACTION_VERSION, Redacted, Redactor
 from evaluators.refusal import declines
+from evaluators.replies import read_verdicts
 from evaluators.rubric import Part, Rubric, preamble
 from evaluators.verdicts import NoVerdict, read_verdict
 
@@ -96,17 +99,20 @@ class Review:
 
         Raises:
             JudgeDeclined: The judge refuses to judge.
-            MalformedReply: The reply is not JSON, or has no usable verdict for some rubric; the usable ones
-                are its `partial`.
+            MalformedReply: The reply holds no answer, or no usable verdict for some rubric; the usable ones are its
+                `partial`.
         """
+        texts = request.redacted if request is not None and request.redacted else self._redacted(interaction)
+        logged = [part.text for parts in texts.values() for part in parts]
         try:
-            body = json_object(text)
+            body = read_verdicts(
+                text, [rubric.name for rubric in self.rubrics], lambda literal: any(literal in part for part in logged)
+            )
         except MalformedReply:
-            if declines(text):
+            if declines(without_reasoning(text)):
                 raise JudgeDeclined("the judge declined") from None
             raise
-        texts = request.redacted if request is not None and request.redacted else self._redacted(interaction)
-        parsed: dict[str, Any] = {SURE: body.get(SURE) is not False}
+        parsed: dict[str, Any] = {SURE: says_sure(body.get(SURE))}
         problems = []
         for rubric in self.rubrics:
             try:
@@ -116,7 +122,8 @@ class Review:
                 problems.append(f"{rubric.name}: {problem}")
         if problems:
             usable = len(problems) < len(self.rubrics)
-            raise MalformedReply("; ".join(problems), partial=parsed if usable else None)
+            only = parsed[self.rubrics[0].name]["unscored"] if len(self.rubrics) == 1 else None
+            raise MalformedReply("; ".join(problems), partial=parsed if usable else None, reason=only)
         return parsed
 
     def scores(self, parsed: dict[str, Any], interaction: Interaction) -> dict[str, Score]:
@@ -176,9 +183,18 @@ def system_message(rubrics: Sequence[Rubric]) -> str:
     return "\n\n".join([preamble(), *rules, _SURE_RULE])
 
 
+def says_sure(value: Any) -> bool:
+    """Tell whether a judge is sure of its verdicts; one that does not say so is."""
+    return str(value).strip().casefold() not in ("false", "no", "0", "unsure", "not sure") and not isinstance(
+        value, Contradiction
+    )
+
+
 def _read(rubric: Rubric, body: dict[str, Any], texts: Mapping[Part, list[Redacted]]) -> dict[str, Any]:
     value = body.get(rubric.name)
     if rubric.kind == "claims":
+        if isinstance(value, str) and value.lstrip().startswith("["):
+            value = load_json(value)
         return read_claims(value, texts["response"][0], [*texts["context"], *texts["prompt"]])
     return {"verdict": read_verdict(rubric, value)}
 

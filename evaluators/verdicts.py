@@ -1,14 +1,36 @@
-"""Reads verdicts the way judges write them: `4`, `"4/5"`, `"four"`, `Grade: 4`, `Wrongly refused`."""
+"""Reads verdicts the way judges write them: `4`, `"4/5"`, `"four"`, `Grade: 4`, `Wrongly refused`.
+
+A number or word counts only where it alone is the verdict: what hedges, compares or counts on another scale is none.
+"""
 
 import re
+import unicodedata
 from typing import Any
 
 from evaluators.rubric import Rubric, Verdict
 
+WRONG_VALUE = "judge_wrong_value"
+OTHER_SCALE = "judge_wrong_value: other_scale"
+
 _NUMBERS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
 _WORDS = {word: number for number, word in enumerate(_NUMBERS)}
-_NUMBER = re.compile(r"\d+(?:\.\d+)?")
+_SAID = ("verdict", "grade", "score", "rating", "value", "label", "answer", "result", "choice", "level", "category")
+"""Keys and words under which a verdict is given."""
+_SCALES = ("max", "maximum", "out_of", "max_score", "max_value", "scale", "scale_max", "of")
+_DECORATION = "*_`\"'\u2018\u2019\u201c\u201d"
+_AMOUNT = rf"\d{{1,4}}(?:\.\d{{1,4}})?|{'|'.join(_NUMBERS)}"
+_GRADE = re.compile(
+    rf"(?:(?:the|my|final|overall|{'|'.join(_SAID)})\s*(?:is\b|[:=])?\s*)*(?P<grade>{_AMOUNT})"
+    rf"(?:\s*(?:/|out of|of)\s*(?P<most>{_AMOUNT}))?\.?"
+)
+_PERCENT = re.compile(r"[\d.]+\s*(?:%|percent|per cent)\.?")
 _SAME_WORDS = {"true": "yes", "false": "no"}
+_FRAME = frozenset(
+    [*_SAID, "the", "a", "my", "is", "was", "it", "this", "that", "as", "final", "overall", "answer", "response",
+     "reply", "output", "classification", "assessment", "judgement", "judgment"]
+)  # fmt: skip
+"""Words before a verdict that do not change it."""
+_NOT = re.compile(r"(?<!\w)(?:not|no|never|neither|nor|isn|aren|wasn|t|hardly|barely|but|except|unless|or)(?!\w)")
 _PLACES = {"a": "first", "1": "first", "one": "first", "first": "first", "b": "second", "2": "second", "two": "second",
            "second": "second", "0": "tie", "tie": "tie", "tied": "tie", "equal": "tie", "draw": "tie"}  # fmt: skip
 _ANSWER = r"(?:output|response|answer|assistant|option|model)"
@@ -29,47 +51,103 @@ def read_verdict(rubric: Rubric, value: Any) -> Verdict:
     """Return the verdict that a value of a reply means.
 
     Raises:
-        NoVerdict: It means none, or may mean several.
+        NoVerdict: It means none, may mean several, or counts on another scale.
     """
-    if isinstance(value, dict) and len(value) == 1:  # {"grade": 4}
-        value = next(iter(value.values()))
-    if isinstance(value, dict):
-        value = next((value[key] for key in ("verdict", "grade", "score", "value") if key in value), None)
+    value = _said(rubric, value)
     if value is None:
         raise NoVerdict("judge_left_it_out")
     if isinstance(value, bool):
         value = "yes" if value else "no"
     verdict = _grade(rubric, value) if all(isinstance(v, int) for v in rubric.verdicts) else _choice(rubric, value)
     if verdict is None:
-        raise NoVerdict("judge_wrong_value")
+        raise NoVerdict(WRONG_VALUE)
     return verdict
+
+
+def _said(rubric: Rubric, value: Any) -> Any:
+    """Return the verdict's own value where it comes in an object or a list of one.
+
+    Raises:
+        NoVerdict: An object gives several, or a scale that is not the rubric's.
+    """
+    if isinstance(value, list) and len(value) == 1:
+        value = value[0]
+    if not isinstance(value, dict):
+        return value
+    plain = {str(key).strip().casefold().replace(" ", "_"): part for key, part in value.items()}
+    said = [plain[key] for key in (*_SAID, rubric.name) if plain.get(key) is not None]
+    if any(part != said[0] for part in said):
+        raise NoVerdict(WRONG_VALUE)
+    scale = next((plain[key] for key in _SCALES if key in plain), None)
+    if said and scale is not None and rubric.kind == "grade" and not _is_scale(rubric, scale):
+        raise NoVerdict(OTHER_SCALE)
+    return said[0] if said else None
+
+
+def _is_scale(rubric: Rubric, scale: Any) -> bool:
+    """Tell whether a stated scale is the rubric's: its end, or `1-5`, `1 to 5`."""
+    ends = [float(number) for number in re.findall(r"\d{1,6}(?:\.\d{1,4})?", str(scale)[:40])]
+    grades = [float(verdict) for verdict in rubric.verdicts]
+    return ends in ([max(grades)], [min(grades), max(grades)], grades)
 
 
 def _grade(rubric: Rubric, value: Any) -> Verdict | None:
     if isinstance(value, str):
-        text = value.strip().casefold()
-        # "4/5" and "4 out of 5" are 4; "between 3 and 4" is nothing.
-        text = re.split(r"/|\bout of\b|\bof\b", text)[0]
-        found = {float(number) for number in _NUMBER.findall(text)}
-        found |= {float(_WORDS[word]) for word in re.findall(r"[a-z]+", text) if word in _WORDS}
-        value = found.pop() if len(found) == 1 else None
-    if isinstance(value, int | float) and float(value).is_integer() and int(value) in rubric.verdicts:
-        return int(value)
-    return None
+        value = _written_grade(rubric, value)
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    return value if isinstance(value, int) and value in rubric.verdicts else None
+
+
+def _written_grade(rubric: Rubric, text: str) -> float | None:
+    """Read a grade in words or figures.
+
+    Raises:
+        NoVerdict: It says of how many it is, and the rubric has another number.
+    """
+    plain = unicodedata.normalize("NFKC", text[:200]).strip().strip(_DECORATION).strip().casefold()
+    names = (rubric.name, rubric.name.replace("_", " "))
+    plain = re.sub(rf"^(?:{'|'.join(map(re.escape, names))})\s*[:=]\s*", "", plain).replace("_", " ")
+    if len(text) > 200:
+        return None
+    if _PERCENT.fullmatch(plain):
+        raise NoVerdict(OTHER_SCALE)
+    found = _GRADE.fullmatch(plain)
+    if found is None:
+        return None
+    if found["most"] is not None and _number(found["most"]) != max(float(v) for v in rubric.verdicts):
+        raise NoVerdict(OTHER_SCALE)
+    return _number(found["grade"])
+
+
+def _number(text: str) -> float:
+    return float(_WORDS.get(text, text))
 
 
 def _choice(rubric: Rubric, value: Any) -> Verdict | None:
-    words = {_plain(str(verdict)): verdict for verdict in rubric.verdicts}
-    text = _plain(str(value))
+    if not isinstance(value, str | int | float) or "?" in str(value):
+        return None
+    said = str(value)[:2000]
     if rubric.kind == "pairwise":
-        return _pair(text)
+        return _pair(_plain(said))
+    words = {_plain(str(verdict)): verdict for verdict in rubric.verdicts}
+    head, bracket, aside = said.partition("(")
+    text = _plain(head)
+    if bracket and (_NOT.search(_plain(aside)) or any(_has(_plain(aside), word) for word in words)):
+        return None
+    frame = _FRAME | set(_plain(rubric.name).split())
+    while text and text not in words and text not in _SAME_WORDS:
+        first, _, rest = text.partition(" ")
+        if first not in frame:
+            return None
+        text = rest
     if text in words:
         return words[text]
-    if _SAME_WORDS.get(text) in rubric.verdicts:
-        return _SAME_WORDS[text]
-    found = {verdict for word, verdict in words.items() if re.search(rf"(?<!\w){re.escape(word)}(?!\w)", text)}
-    negated = re.search(r"(?<!\w)(?:not|neither|nor|isn t)(?!\w)", text)
-    return found.pop() if len(found) == 1 and not negated else None
+    return _SAME_WORDS[text] if _SAME_WORDS.get(text) in rubric.verdicts else None
+
+
+def _has(text: str, word: str) -> bool:
+    return re.search(rf"(?<!\w){re.escape(word)}(?!\w)", text) is not None
 
 
 def _pair(text: str) -> Verdict | None:
