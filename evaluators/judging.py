@@ -68,6 +68,7 @@ class JudgeReply:
         text: The reply's content.
         model: Model name as the endpoint returned it.
         input_tokens: As the endpoint counted them; `cached_input_tokens` of them came from its prompt cache.
+        is_estimated: The endpoint did not say what it used: tokens are estimated from the texts.
     """
 
     text: str
@@ -75,6 +76,7 @@ class JudgeReply:
     input_tokens: int
     output_tokens: int
     cached_input_tokens: int = 0
+    is_estimated: bool = False
 
 
 class Judge(Protocol):

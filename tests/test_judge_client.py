@@ -4,53 +4,15 @@ import asyncio
 import json
 
 import pytest
+from asking import GOOD, REVIEW, ask, completion
 from starlette.responses import JSONResponse, PlainTextResponse, Response, StreamingResponse
 
 from anchorwatch.errors import ConfigError, TransientError
-from anchorwatch.judge_client import JudgeEndpoint, OpenAIJudge, Question, ask_all, cache_key, judge_endpoint
+from anchorwatch.judge_client import JudgeEndpoint, cache_key, judge_endpoint
 from anchorwatch.settings.judging import JudgeSettings
 from anchorwatch.settings.prices import Price
 from anchorwatch.simulator.judge_server import MODEL
-from evaluators import Interaction, Review, shipped_rubrics
-
-REVIEW = Review([shipped_rubrics()[name] for name in ("hallucination", "quality")])
-GOOD = {"hallucination": [], "quality": 4, "sure": True}
-
-
-def ask(server, rows=4, **settings):
-    chosen = JudgeSettings.model_validate(
-        {"model": MODEL, "base_url": server.url, "max_retries": 0, "timeout_seconds": 5, **settings}
-    )
-    questions = []
-    for n in range(rows):
-        row = Interaction(f"r{n}", f"Question {n}?", f"The answer is {n}.", context=(f"It is {n}.",))
-        request = REVIEW.request(row)
-        questions.append(Question(cache_key(chosen, request), request, lambda text, row=row: REVIEW.parse(text, row)))
-    desk = ListDesk(questions)
-    ask_all(OpenAIJudge(chosen, judge_endpoint(chosen)), desk, concurrency=2, reasks=chosen.reasks)
-    return desk.outcomes
-
-
-class ListDesk:
-    """Questions from a list, outcomes into one."""
-
-    def __init__(self, questions):
-        self.waiting, self.outcomes = list(questions), []
-
-    def take(self, wanted):
-        taken, self.waiting = self.waiting[:wanted], self.waiting[wanted:]
-        return taken
-
-    def save(self, outcomes):
-        self.outcomes += outcomes
-
-    def renew(self):
-        pass
-
-
-def completion(content, **message):
-    choice = {"index": 0, "finish_reason": message.pop("finish_reason", "stop")}
-    return JSONResponse({"model": "m", "choices": [{**choice, "message": {"content": content, **message}}]})
+from evaluators import Interaction
 
 
 def test_answers_carry_model_tokens_and_attempts(judge_server):
@@ -84,7 +46,7 @@ def test_the_request_is_strict_structured_and_has_the_rubric_first(judge_server)
         pytest.param(lambda: completion(None), "judge_reply_unparsable", 3, id="no-content"),
         pytest.param(lambda: completion("", refusal="no"), "judge_refused", 1, id="refused"),
         pytest.param(lambda: completion("{", finish_reason="length"), "judge_reply_cut_off", 1, id="cut-off"),
-        pytest.param(lambda: completion("", finish_reason="content_filter"), "judge_content_filter", 1, id="filtered"),
+        pytest.param(lambda: completion("", finish_reason="content_filter"), "judge_filtered", 1, id="filtered"),
         pytest.param(lambda: JSONResponse({"choices": []}), "judge_reply_empty", 3, id="no-choices"),
         pytest.param(lambda: JSONResponse([1]), "judge_reply_not_the_protocol", 3, id="a-list"),
         pytest.param(
@@ -147,16 +109,29 @@ def test_a_wrong_key_or_model_is_the_configurations_fault(judge_server, status, 
         ask(judge_server)
 
 
-def test_wrong_usage_numbers_count_as_zero(judge_server):
-    def lie(number, body):
-        reply = json.dumps(GOOD)
-        usage = {"prompt_tokens": -5, "completion_tokens": "many"}
-        message = {"message": {"content": reply}, "finish_reason": "stop"}
-        return JSONResponse({"model": "m", "choices": [message], "usage": usage})
-
-    judge_server.fault = lie
+@pytest.mark.parametrize(
+    "usage",
+    [
+        None,
+        {"prompt_tokens": None, "completion_tokens": None, "total_tokens": None},
+        {"prompt_tokens": -5, "completion_tokens": "many"},
+        {"prompt_tokens": 0, "completion_tokens": 0},
+        {"prompt_tokens": 10**30, "completion_tokens": True},
+        "free",
+    ],
+)
+def test_usage_that_is_not_reported_is_estimated(judge_server, usage):
+    message = {"message": {"content": json.dumps(GOOD)}, "finish_reason": "stop"}
+    judge_server.fault = lambda number, body: JSONResponse({"model": "m", "choices": [message], "usage": usage})
     (outcome,) = ask(judge_server, rows=1)
-    assert (outcome.parsed["quality"]["verdict"], outcome.input_tokens, outcome.output_tokens) == (4, 0, 0)
+    sent = sum(len(part["content"]) for part in judge_server.bodies[0]["messages"])
+    assert (outcome.parsed["quality"]["verdict"], outcome.is_estimated) == (4, True)
+    assert outcome.input_tokens == pytest.approx(sent / 4, rel=0.05)
+    assert outcome.output_tokens == pytest.approx(len(json.dumps(GOOD)) / 4, abs=10)
+
+
+def test_reported_usage_is_no_estimate(judge_server):
+    assert [outcome.is_estimated for outcome in ask(judge_server, rows=1)] == [False]
 
 
 def test_a_reply_that_is_not_the_protocol(judge_server):
@@ -223,8 +198,9 @@ class TestAnEndpointThatCannotEnforceASchema:
 
     def test_is_not_asked_otherwise_than_the_configuration_says(self, judge_server):
         judge_server.fault = self.reject("json_schema")
-        outcomes = ask(judge_server, structured_output="json_schema")
-        assert {outcome.reason for outcome in outcomes} == {"judge_rejected_request_400"}
+        with pytest.raises(ConfigError, match=r"set judge\.structured_output: auto"):
+            ask(judge_server, structured_output="json_schema")
+        assert {body["response_format"]["type"] for body in judge_server.bodies} == {"json_schema"}
 
 
 def test_a_parameter_the_model_does_not_take_names_the_key(judge_server):

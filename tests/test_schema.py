@@ -6,7 +6,7 @@ import pytest
 import sqlalchemy as sa
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from warehouse_rows import DAY, insert_requests, request_row, scalar
+from warehouse_rows import DAY, NEWEST_REVISION, insert_requests, request_row, scalar
 
 from anchorwatch.alerting.noise import RULE_ID
 from anchorwatch.cli.docs import tables_page
@@ -33,7 +33,7 @@ def test_the_database_is_what_the_schema_files_say(engine):
 
 def test_init_is_idempotent_and_keeps_rows(engine):
     insert_requests(engine, [request_row(1)])
-    assert initialise(engine, SETTINGS) == initialise(engine, SETTINGS) == "0006"
+    assert initialise(engine, SETTINGS) == initialise(engine, SETTINGS) == NEWEST_REVISION
     assert scalar(engine, "SELECT COUNT(*) FROM llm_requests") == 1
 
 
@@ -46,7 +46,7 @@ def test_init_upgrades_an_older_schema_and_keeps_its_rows(anchorwatch_home, monk
     engine = make_engine(url=f"postgresql+psycopg://anchorwatch@/older?host={socket}")
     assert initialise(engine, revision="0001") == "0001"
     insert_requests(engine, [request_row(1)])
-    assert initialise(engine, SETTINGS) == "0006"
+    assert initialise(engine, SETTINGS) == NEWEST_REVISION
     assert scalar(engine, "SELECT COUNT(*) FROM source_requests") == 1
     assert scalar(engine, "SELECT COUNT(*) FROM pg_indexes WHERE indexname = 'ix_alerts_channel_status'") == 1
     engine.dispose()

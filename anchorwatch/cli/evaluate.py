@@ -81,6 +81,7 @@ def evaluate(
 
 def _print_totals(output: Path, totals: "FileTotals") -> None:
     cost = f"{totals.cost_usd:.4f} USD" if totals.cost_usd is not None else "cost unknown (no price in `prices`)"
+    cost += f" (estimated for {totals.estimated} calls without usage)" if totals.estimated else ""
     typer.echo(
         f"{output}: {totals.rows} rows, {totals.scores} new scores, {totals.calls} judge calls, {cost}, "
         f"{totals.rows_per_second} rows/s"

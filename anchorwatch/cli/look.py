@@ -74,6 +74,7 @@ def _print_report(console: Console, found: dict[str, Any]) -> None:
         cost = (
             f"{judge['cost_usd']:.4f} USD" if judge["cost_usd"] is not None else "no price for it in the configuration"
         )
+        cost += f" (estimated for {judge['estimated']} calls without usage)" if judge["estimated"] else ""
         console.print(
             f"judge: {judge['judge_model']}, {judge['paid_calls']} calls paid, {judge['cached']} reused, {cost}"
         )

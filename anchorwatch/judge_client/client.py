@@ -4,18 +4,17 @@ import asyncio
 import json
 from typing import Any
 
-from anchorwatch.errors import ConfigError
-from anchorwatch.judge_client.body import FALLBACKS, Form, request_body
+from anchorwatch.judge_client.body import Form, request_body
 from anchorwatch.judge_client.endpoint import JudgeEndpoint
-from anchorwatch.judge_client.errors import EndpointDown, Garbled, Rejected, RowUnscored
+from anchorwatch.judge_client.errors import EndpointDown, Garbled, RowUnscored
 from anchorwatch.judge_client.http import MeteredHttp, metered_http
 from anchorwatch.judge_client.pace import Pace, retry_after
-from anchorwatch.judge_client.reply import read_reply
+from anchorwatch.judge_client.probe import QUESTION, EndpointProbe
+from anchorwatch.judge_client.rejection import Rejected
+from anchorwatch.judge_client.reply import FILTERED, read_reply
 from anchorwatch.settings.judging import JudgeSettings
 from evaluators import JudgeReply, JudgeRequest
 
-_FORM_WORDS = ("response_format", "json_schema", "json_object", "structured output")
-_PARAMETERS = {"temperature": "temperature", "seed": "seed", "max_completion_tokens": "max_output_tokens"}
 _FIRST_WAIT_SECONDS = 0.5
 """Before the package's own retries, where the endpoint names no time; they begin with the same."""
 _LONGEST_WAIT_SECONDS = 60.0
@@ -24,7 +23,14 @@ _LONGEST_WAIT_SECONDS = 60.0
 class OpenAIJudge:
     """A judge at an OpenAI-compatible endpoint; use it as an async context manager."""
 
-    def __init__(self, settings: JudgeSettings, endpoint: JudgeEndpoint, pace: Pace | None = None) -> None:
+    def __init__(
+        self, settings: JudgeSettings, endpoint: JudgeEndpoint, pace: Pace | None = None, *, form: Form | None = None
+    ) -> None:
+        """Take where the judge is.
+
+        Args:
+            form: What the endpoint is known to take; without it `auto` begins with json_schema.
+        """
         import openai
 
         self._settings = settings
@@ -33,7 +39,8 @@ class OpenAIJudge:
         self.pace = pace or Pace(settings.concurrency)
         self._has_begun = False
         wished = settings.structured_output
-        self._form: Form = "json_schema" if wished == "auto" else wished
+        first: Form = (form or "json_schema") if wished == "auto" else wished
+        self.probe = EndpointProbe(settings, endpoint, self._ask_probe, first)
         self._http: MeteredHttp = metered_http(settings.timeout_seconds, settings.concurrency + 8, self.pace)
         self._client = openai.AsyncOpenAI(
             base_url=endpoint.base_url,
@@ -60,14 +67,23 @@ class OpenAIJudge:
             Garbled: An answer that is none, and may be one the next time.
         """
         while True:
-            form = self._form
-            content = json.dumps(request_body(self._settings, request, form), ensure_ascii=False)
+            form = self.probe.form
             try:
-                # Half a surrogate pair is in some logs; no endpoint takes it.
-                return read_reply(await self._complete(content.encode("utf-8", "replace")))
+                return await self._ask(self._settings, request, form)
             except Rejected as error:
-                if not self._falls_back(error, form):
-                    raise self._status_error(error) from None
+                if not await self.probe.settle(error, form):
+                    raise self._of_row(error, request) from None
+
+    async def _ask(self, settings: JudgeSettings, request: JudgeRequest, form: Form) -> JudgeReply:
+        content = json.dumps(request_body(settings, request, form), ensure_ascii=False)
+        # Half a surrogate pair is in some logs; no endpoint takes it.
+        body = await self._complete(content.encode("utf-8", "replace"))
+        if isinstance(body, dict) and isinstance(body.get("error"), dict) and not body.get("choices"):
+            raise _error_within(body)
+        return read_reply(body, request)
+
+    async def _ask_probe(self, settings: JudgeSettings, form: Form) -> JudgeReply:
+        return await self._ask(settings, QUESTION, form)
 
     async def _complete(self, content: bytes) -> Any:
         """Return the body of a chat completion: a first attempt by the template, then the package's attempts."""
@@ -92,7 +108,7 @@ class OpenAIJudge:
         except self._openai.APIStatusError as error:
             if _may_be_retried(error.status_code):
                 raise EndpointDown(f"HTTP {error.status_code} {error.code or ''}".strip()) from None
-            raise Rejected(error.status_code, error.param or "", error.message) from None
+            raise Rejected.of(error.status_code, error.response.content) from None
         except self._openai.APIConnectionError as error:
             raise EndpointDown(type(error).__name__) from None
         except (self._openai.OpenAIError, ValueError) as error:
@@ -100,27 +116,29 @@ class OpenAIJudge:
         finally:
             self._http.prepared.set()
 
-    def _falls_back(self, error: Rejected, form: Form) -> bool:
-        """Use a plainer form from now on if the endpoint rejects this one; tell whether to ask again."""
-        rejected = error.status in (400, 422) and any(word in error.told for word in _FORM_WORDS)
-        if self._settings.structured_output != "auto" or not rejected or form not in FALLBACKS:
-            return False
-        if self._form == form:
-            self._form = FALLBACKS[form]
-        return True
+    def _of_row(self, error: Rejected, request: JudgeRequest) -> RowUnscored:
+        """Say why a row is unscored that the endpoint rejects, and others it does not."""
 
-    def _status_error(self, error: Rejected) -> Exception:
-        where, model = self.endpoint.name, self._settings.model
-        if error.status in (401, 403):
-            return ConfigError(
-                f"{where} refused the judge's API key ({error.status}): check OPENAI_API_KEY or anchorwatch_judge"
-            )
-        if error.status == 404:
-            return ConfigError(f"{where} has no model '{model}' or no chat completions (404): check judge")
-        for parameter, key in _PARAMETERS.items():
-            if error.param == parameter or f"'{parameter}'" in error.told:
-                return ConfigError(f"{where} rejects {parameter} for '{model}': set judge.{key}: null")
-        return RowUnscored(f"judge_rejected_request_{error.status}")
+        def words() -> str:
+            sent = "\n".join(message["content"] for message in request.messages)
+            return f"{error.status}: {error.shown(sent, self.endpoint.api_key)}"
+
+        # What answers 403 to one row alone is a filter or firewall that dislikes its text.
+        if error.is_filter or error.status in (403, 406, 451):
+            return RowUnscored(FILTERED, words=words)
+        if error.is_too_long and error.status != 413:
+            return RowUnscored("judge_input_too_long", words=words)
+        return RowUnscored(f"judge_rejected_request_{error.status}", words=words)
+
+
+def _error_within(body: dict[str, Any]) -> Exception:
+    """Return what an error means that comes with status 200, as from some proxies."""
+    code = body["error"].get("code")
+    status = int(code) if str(code).isascii() and str(code).isdigit() and len(str(code)) == 3 else 0
+    if _may_be_retried(status):
+        return Garbled("judge_unavailable")
+    error = Rejected(status, body)
+    return error if status >= 400 or error.is_filter or error.is_too_long else Garbled("judge_reply_empty")
 
 
 def _may_be_retried(status: int) -> bool:

@@ -4,10 +4,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from anchorwatch.judge_client.tokens import CHARS_PER_TOKEN
 from evaluators import JudgeReply, JudgeRequest
-
-CHARS_PER_TOKEN = 4.0
-"""A rule of thumb for English; what was paid is read from the endpoint's usage."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +29,11 @@ class Question:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What a question ended in: `parsed`, or the reason why not. Tokens and attempts include re-asks."""
+    """What a question ended in: `parsed`, or the reason why not. Tokens and attempts include re-asks.
+
+    Attributes:
+        is_estimated: Tokens of at least one attempt are estimated: the endpoint did not report them.
+    """
 
     key: str
     parsed: dict[str, Any] | None
@@ -41,6 +43,7 @@ class Outcome:
     output_tokens: int = 0
     cached_input_tokens: int = 0
     attempts: int = 0
+    is_estimated: bool = False
 
     @classmethod
     def of(
@@ -56,6 +59,7 @@ class Outcome:
             output_tokens=sum(reply.output_tokens for reply in replies),
             cached_input_tokens=sum(reply.cached_input_tokens for reply in replies),
             attempts=attempts,
+            is_estimated=any(reply.is_estimated for reply in replies),
         )
 
 

@@ -2,10 +2,12 @@
 
 import asyncio
 import contextlib
+import functools
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
+from anchorwatch.errors import AnchorwatchError
 from anchorwatch.judge_client.breaker import Breaker
 from anchorwatch.judge_client.client import OpenAIJudge
 from anchorwatch.judge_client.errors import EndpointDown, Garbled, RowUnscored
@@ -17,32 +19,49 @@ _T = TypeVar("_T")
 _Done = asyncio.Queue[tuple[Outcome, asyncio.Event]]
 
 
-def ask_all(judge: OpenAIJudge, desk: Desk, *, concurrency: int, reasks: int) -> None:
+def ask_all(
+    judge: OpenAIJudge,
+    desk: Desk,
+    *,
+    concurrency: int,
+    reasks: int,
+    has_answers: Callable[[], bool] = lambda: False,
+) -> None:
     """Ask every question of the desk and hand it the outcomes while others are still in flight.
 
     A place in flight is free again only when its outcome is stored, so a kill loses at most
     `concurrency` answers. What is ready is stored together, so storing costs little.
 
+    Args:
+        has_answers: Tells whether some of the rows were answered before.
+
     Raises:
         TransientError: The endpoint is dead; what was answered before has been saved.
-        ConfigError: The endpoint refuses the key or the model.
+        ConfigError: The endpoint refuses the key, the model or a parameter, or none of the first rows got a verdict.
     """
     with ThreadPoolExecutor(1, "judge-desk") as thread:
-        asyncio.run(_Run(judge, desk, concurrency, reasks, thread).run())
+        breaker = Breaker(judge.endpoint.name, has_answers)
+        asyncio.run(_Run(judge, desk, concurrency, reasks, thread, breaker).run())
 
 
 class _Run:
     """The tasks of one `ask_all`: a feeder, the askers, a saver, and a heartbeat for claims."""
 
     def __init__(
-        self, judge: OpenAIJudge, desk: Desk, concurrency: int, reasks: int, thread: ThreadPoolExecutor
+        self,
+        judge: OpenAIJudge,
+        desk: Desk,
+        concurrency: int,
+        reasks: int,
+        thread: ThreadPoolExecutor,
+        breaker: Breaker,
     ) -> None:
         self._judge = judge
         self._desk = desk
         self._concurrency = concurrency
         self._attempts = 1 + reasks
         self._thread = thread
-        self._breaker = Breaker(judge.endpoint.name)
+        self._breaker = breaker
         self._waiting: asyncio.Queue[Question] = asyncio.Queue()
         self._done: _Done = asyncio.Queue()
         self._taken = asyncio.Event()
@@ -88,10 +107,13 @@ class _Run:
             self._taken.set()
             await self._judge.pace.begin(question.probable_tokens)
             try:
-                outcome, stored = await self._ask(question), asyncio.Event()
+                outcome, problem = await self._ask(question)
             finally:
                 self._judge.pace.end()
+            stored = asyncio.Event()
             self._done.put_nowait((outcome, stored))
+            # Only now: what was paid for this row is stored even if it is one too many.
+            self._note(outcome, problem)
             await stored.wait()
 
     async def _save(self) -> None:
@@ -101,7 +123,8 @@ class _Run:
     async def _store(self, ready: list[tuple[Outcome, asyncio.Event]]) -> None:
         while not self._done.empty():
             ready.append(self._done.get_nowait())
-        await self._at_desk(self._desk.save, [outcome for outcome, _ in ready])
+        # Shielded: a run that is ending must not take back what waits to be stored.
+        await asyncio.shield(self._at_desk(self._desk.save, [outcome for outcome, _ in ready]))
         for _, stored in ready:
             stored.set()
         self._in_hand -= len(ready)
@@ -120,29 +143,70 @@ class _Run:
     async def _at_desk(self, call: Callable[..., _T], *arguments: Any) -> _T:
         return await asyncio.get_running_loop().run_in_executor(self._thread, call, *arguments)
 
-    async def _ask(self, question: Question) -> Outcome:
+    async def _ask(self, question: Question) -> tuple[Outcome, Exception | None]:
+        """Return what became of a question, and the problem where there is no verdict."""
+        attempt = 0
         replies: list[JudgeReply] = []
-        reason, partial = "judge_reply_unparsable", None
-        for attempt in range(1, 1 + self._attempts):
+        problem: Exception = RowUnscored("judge_reply_unparsable")
+        partial: dict[str, Any] | None = None
+        while attempt < self._attempts:
+            attempt += 1
             try:
-                replies.append(await self._judge.ask(question.request))
-                self._breaker.worked()
-                return Outcome.of(question.key, replies, question.parse(replies[-1].text), None, attempt)
-            except JudgeDeclined:
-                return Outcome.of(question.key, replies, None, "judge_refused", attempt)
+                reply = await self._judge.ask(question.request)
+                replies.append(reply)
+                return self._outcome(question, replies, question.parse(reply.text), None, attempt), None
             except MalformedReply as error:
-                reason, partial = "judge_reply_unparsable", error.partial or partial
-            except Garbled as error:
-                reason = str(error)
-                replies += [error.reply] if error.reply else []
+                partial, problem = (
+                    error.partial or partial,
+                    RowUnscored(error.reason, words=functools.partial(str, error)),
+                )
+                if isinstance(error, JudgeDeclined):
+                    problem = RowUnscored("judge_refused")
+                    break
             except RowUnscored as error:
-                self._breaker.worked()
+                problem = error
                 replies += [error.reply] if error.reply else []
-                return Outcome.of(question.key, replies, None, str(error), attempt)
+                if not isinstance(error, Garbled):
+                    break
             except EndpointDown as error:
-                self._breaker.failed(str(error))
-                return Outcome.of(question.key, replies, None, "judge_unavailable", attempt)
-        return Outcome.of(question.key, replies, partial, None if partial else reason, self._attempts)
+                return self._outcome(question, replies, None, "judge_unavailable", attempt), error
+            except AnchorwatchError:
+                # It ends the run; what was paid so far is booked all the same.
+                if replies or self._judge.probe.replies:
+                    outcome = self._outcome(question, replies, None, "judge_unavailable", attempt)
+                    self._done.put_nowait((outcome, asyncio.Event()))
+                raise
+            except (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError) as error:
+                # Whatever a reply holds, it is that row's.
+                problem = RowUnscored("judge_reply_unparsable", words=functools.partial(str, type(error).__name__))
+        return self._outcome(question, replies, partial, None if partial else str(problem), attempt), problem
+
+    def _note(self, outcome: Outcome, problem: Exception | None) -> None:
+        """Count what became of a question.
+
+        Raises:
+            TransientError, ConfigError: It is one failure too many.
+        """
+        if isinstance(problem, EndpointDown):
+            self._breaker.failed(str(problem))
+            return
+        self._breaker.worked()
+        if outcome.parsed is not None:
+            self._breaker.scored()
+        elif isinstance(problem, RowUnscored) and self._breaker.useless(str(problem), problem.words):
+            self._judge.probe.forget()
+
+    def _outcome(
+        self,
+        question: Question,
+        replies: list[JudgeReply],
+        parsed: dict[str, Any] | None,
+        reason: str | None,
+        attempts: int,
+    ) -> Outcome:
+        """Return a question's outcome; what probing cost meanwhile is booked with it."""
+        probing, self._judge.probe.replies = self._judge.probe.replies, []
+        return Outcome.of(question.key, probing + replies, parsed, reason, attempts)
 
 
 def _first(errors: BaseExceptionGroup) -> BaseException:

@@ -32,7 +32,7 @@ _RECORDED = sa.text(
 )
 _COLUMNS = (
     "run_id", "run_date", "request_id", "cache_key", "judge_model", "is_cached", "attempts", "input_tokens",
-    "output_tokens", "cached_input_tokens", "cost_usd", "outcome", "called_at", "evaluators", "mode",
+    "output_tokens", "cached_input_tokens", "cost_usd", "outcome", "called_at", "evaluators", "mode", "is_estimated",
 )  # fmt: skip
 
 
@@ -88,6 +88,7 @@ class CallLedger:
             "output_tokens": [o.output_tokens for o in outcomes],
             "cached_input_tokens": [o.cached_input_tokens for o in outcomes],
             "costs": [self.cost(o) for o in outcomes],
+            "estimated": [o.is_estimated for o in outcomes],
             "run_id": self._run_id,
             "run_date": self._run_date,
             "evaluators": self._evaluators,
@@ -116,4 +117,4 @@ class CallLedger:
         now, nothing = datetime.now(UTC), (0, 0, 0, 0)
         cost = None if self._price is None else 0.0
         key = (self._run_id, self._run_date, request_id, cache_key, model, True)
-        return (*key, *nothing, cost, "scored", now, self._evaluators, self._mode)
+        return (*key, *nothing, cost, "scored", now, self._evaluators, self._mode, False)

@@ -33,11 +33,13 @@ class JudgeTotals:
 
     Attributes:
         paid: Distinct questions asked in this call.
+        estimated: Of them, those whose usage the endpoint did not report.
         cached: Rows answered from the cache, or by another row of the same content.
     """
 
     rows: int = 0
     paid: int = 0
+    estimated: int = 0
     cached: int = 0
     unscored: int = 0
     cost_usd: float = 0.0
@@ -45,7 +47,9 @@ class JudgeTotals:
 
     def with_more(self, other: "JudgeTotals") -> "JudgeTotals":
         """Add what another judge of the same rows cost."""
-        money = {name: getattr(self, name) + getattr(other, name) for name in ("paid", "cached", "cost_usd")}
+        money = {
+            name: getattr(self, name) + getattr(other, name) for name in ("paid", "estimated", "cached", "cost_usd")
+        }
         return replace(self, **money)
 
 
@@ -89,6 +93,10 @@ class ShardDesk:
         self.set_aside: list[str] = []
         self.totals = JudgeTotals()
 
+    def has_answers(self) -> bool:
+        """Tell whether the judge has answered some of the rows before."""
+        return self.totals.cached > 0
+
     def begin_pass(self, *, only_open: bool) -> None:
         """Start with the first row again: all rows of the shard, or those that have nothing yet."""
         self.set_aside = []
@@ -113,6 +121,7 @@ class ShardDesk:
         with self._own_connection() as connection:
             answers = self._ledger.save(connection, asked, self._claims)
         self.totals.paid += len(outcomes)
+        self.totals.estimated += sum(outcome.is_estimated for outcome in outcomes)
         self.totals.cost_usd += sum(self._ledger.cost(outcome) or 0 for outcome in outcomes)
         for outcome in outcomes:
             self._learn(outcome)

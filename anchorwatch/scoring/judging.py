@@ -11,6 +11,7 @@ from anchorwatch.scoring.anchors import Anchor
 from anchorwatch.scoring.claims import BATCH_HOLDER, LEASE_SECONDS, Claims, held_by
 from anchorwatch.scoring.combining import combine_shard
 from anchorwatch.scoring.desk import JudgeTotals, ShardDesk
+from anchorwatch.scoring.endpoint_memory import remember, remembered_form
 from anchorwatch.scoring.interactions import Shard
 from anchorwatch.scoring.panel import ANCHOR, Seat, seats
 from anchorwatch.scoring.reviews import main_evaluator, make_review
@@ -102,8 +103,9 @@ def _ask(
     try:
         while True:
             desk.begin_pass(only_open=only_open)
-            client = OpenAIJudge(judge, endpoint, pace(judge, tasks))
-            ask_all(client, desk, concurrency=judge.concurrency, reasks=judge.reasks)
+            client = OpenAIJudge(judge, endpoint, pace(judge, tasks), form=remembered_form(engine, judge, endpoint))
+            ask_all(client, desk, concurrency=judge.concurrency, reasks=judge.reasks, has_answers=desk.has_answers)
+            remember(engine, judge, client)
             desk.end_pass()
             if not desk.set_aside:
                 return desk.totals

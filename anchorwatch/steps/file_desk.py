@@ -43,6 +43,7 @@ class FileTotals:
     Attributes:
         rows: Rows read; those scored by an earlier, killed run too.
         calls: Judge calls made by this run.
+        estimated: Questions whose usage the endpoint did not report: their tokens and cost are estimates.
         cost_usd: None when there is no price for the judge model.
         unscored: Reason -> scores that could not be made, in this run.
     """
@@ -50,6 +51,7 @@ class FileTotals:
     rows: int = 0
     scores: int = 0
     calls: int = 0
+    estimated: int = 0
     input_tokens: int = 0
     output_tokens: int = 0
     cached_input_tokens: int = 0
@@ -105,6 +107,10 @@ class FileDesk:
                 self._progress(1)
         self._lines.flush()
 
+    def has_answers(self) -> bool:
+        """Tell whether an earlier run wrote verdicts of the judge."""
+        return self._lines.has_verdicts
+
     def renew(self) -> None:
         """Do nothing: nobody else works on this file."""
 
@@ -145,6 +151,7 @@ class FileDesk:
 
     def _count(self, outcome: Outcome) -> None:
         self._totals.calls += outcome.attempts
+        self._totals.estimated += outcome.is_estimated
         self._totals.input_tokens += outcome.input_tokens
         self._totals.output_tokens += outcome.output_tokens
         self._totals.cached_input_tokens += outcome.cached_input_tokens

@@ -10,6 +10,7 @@ from anchorwatch.errors import AnchorwatchError, ConfigError, TransientError
 from anchorwatch.judge_client import judge_endpoint
 from anchorwatch.settings import Settings
 from anchorwatch.settings.prices import shipped_prices
+from anchorwatch.steps.judge_check import judge_problems
 from anchorwatch.warehouse import connect, make_engine, query, reader_url
 from anchorwatch.warehouse.schema import relations
 from anchorwatch.warehouse.source_view import create_source_views
@@ -88,7 +89,7 @@ def _by_rule(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def problems(settings: Settings) -> list[str]:
-    """Return what is wrong with a setup, one line each, beginning with `error` or `warning`.
+    """Return what is wrong with a setup, one line each, beginning with `error`, `warning` or `note`.
 
     Raises:
         ConfigError: No warehouse is named, or the source does not fit the configuration.
@@ -106,9 +107,11 @@ def problems(settings: Settings) -> list[str]:
         found += _cell_problems(connection)
     if settings.judge.enabled:
         try:
-            judge_endpoint(settings.judge)
+            endpoint = judge_endpoint(settings.judge)
         except AnchorwatchError as error:
             found.append(f"warning: {error}")
+        else:
+            found += judge_problems(engine, settings, endpoint)
         found += _price_problems(settings)
     return found
 

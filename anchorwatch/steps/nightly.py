@@ -114,7 +114,11 @@ def judge(
             )
         totals = judge_shard(engine, settings, endpoint, part, progress, tasks=tasks)
     counts = {"rows": totals.rows, "paid": totals.paid, "cached": totals.cached, "unscored": totals.unscored}
-    print(f"{run.run_date} shard {shard}: {counts} {totals.cost_usd:.4f} USD {totals.reasons or ''}", flush=True)
+    estimated = f" (estimated for {totals.estimated} calls without usage)" if totals.estimated else ""
+    print(
+        f"{run.run_date} shard {shard}: {counts} {totals.cost_usd:.4f} USD{estimated} {totals.reasons or ''}",
+        flush=True,
+    )
     return counts
 
 

@@ -111,14 +111,16 @@ def recorded(engine: sa.Engine, run: Run) -> Iterator[None]:
     """Write into `runs` what stopped a step, and let it stop."""
     try:
         yield
-    except AnchorwatchError as error:
+    except BaseException as error:
+        # Whatever stops it, an interrupt too: a run that is over does not stay `running`.
+        why = str(error) if isinstance(error, AnchorwatchError) else f"stopped by {type(error).__name__}"
         statement = sa.text(
             "UPDATE runs SET status = 'failed', error = :error, finished_at = now() "
             "WHERE run_id = :run_id AND run_date = :run_date"
         )
         try:
             with connect(engine) as connection:
-                connection.execute(statement, _key(run) | {"error": str(error)[:2000]})
+                connection.execute(statement, _key(run) | {"error": why[:2000]})
         except AnchorwatchError:
             pass  # the warehouse itself is away, which is what the first error says
         raise

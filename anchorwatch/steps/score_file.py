@@ -86,7 +86,9 @@ class FileScorer:
                 desk.rows = iter(rows)
                 if endpoint is not None:
                     client = OpenAIJudge(judge, endpoint, pace(judge))
-                    ask_all(client, desk, concurrency=judge.concurrency, reasks=judge.reasks)
+                    ask_all(
+                        client, desk, concurrency=judge.concurrency, reasks=judge.reasks, has_answers=desk.has_answers
+                    )
                 rows, shown = read_rows(source), lambda more: None
             if not self._reviews:
                 for _ in rows:

@@ -16,6 +16,9 @@ class ScoreLines:
     """The output file.
 
     Memory holds row numbers and, per judged question, where its lines are; never the lines themselves.
+
+    Attributes:
+        has_verdicts: Whether an earlier run wrote verdicts of the judge into it.
     """
 
     def __init__(self, path: Path) -> None:
@@ -30,6 +33,7 @@ class ScoreLines:
         self._end = self._file.tell()
         self._reader = path.open("rb")
         self._note_all()
+        self.has_verdicts = bool(self._places)
 
     def __enter__(self) -> "ScoreLines":
         return self

@@ -8,6 +8,7 @@ SELECT
     count(*) FILTER (WHERE is_cached) AS cached,
     sum(input_tokens) AS input_tokens,
     sum(output_tokens) AS output_tokens,
-    sum(cost_usd) AS cost_usd
+    sum(cost_usd) AS cost_usd,
+    count(*) FILTER (WHERE is_estimated) AS estimated_calls
 FROM judge_calls
 GROUP BY run_date, judge_model

@@ -6,5 +6,6 @@ SELECT
     MIN(judge_model) AS judge_model,
     COUNT(*) FILTER (WHERE NOT is_cached) AS paid_calls,
     COUNT(*) FILTER (WHERE is_cached) AS cached,
-    SUM(cost_usd) AS cost_usd
+    SUM(cost_usd) AS cost_usd,
+    COUNT(*) FILTER (WHERE is_estimated) AS estimated
 FROM judge_calls WHERE run_date = :day

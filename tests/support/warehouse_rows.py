@@ -1,14 +1,16 @@
 """Small logs, and what the tables hold."""
 
 from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
 
 from anchorwatch.loading.canonical import CANONICAL
-from anchorwatch.warehouse import connect, copy_rows
+from anchorwatch.warehouse import connect, copy_rows, migrations
 
 DAY = date(2026, 3, 10)
+NEWEST_REVISION = max(path.name[1:5] for path in (Path(next(iter(migrations.__path__))) / "versions").glob("v*.py"))
 
 
 def request_row(number: int, day: date = DAY, **values: Any) -> dict[str, Any]:
