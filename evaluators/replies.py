@@ -58,13 +58,14 @@ def _objects(text: str, wanted: tuple[str, ...], is_quoted: Callable[[str], bool
     """
     whole = _string_of_json(text)
     candidates = find_json(text) if whole is None else [Candidate(0, len(text), whole)]
-    thoughts = reasoning_places(text, [(found.start, found.end) for found in candidates])
+    whole_json = [(found.start, found.end) for found in candidates]
+    thoughts = reasoning_places(text, whole_json)
     held = [(found, _unwrap(found.value, wanted)) for found in candidates if not _within(found.start, thoughts)]
     usable = [(found, body) for found, body in held if body is not None]
     after = usable[-1][0].end if usable else 0
     # A broken object behind a whole one may be the answer, and the whole one its example.
     for found in repaired_json(text, wanted, after):
-        if not _within(found.start, thoughts) and (body := _unwrap(found.value, wanted)) is not None:
+        if not _within(found.start, thoughts + whole_json) and (body := _unwrap(found.value, wanted)) is not None:
             usable.append((found, body))
     cut = cut_object(text, usable[-1][0].end if usable else 0)
     if cut is not None and not _within(cut, thoughts) and any(name in text[cut:].casefold() for name in wanted):

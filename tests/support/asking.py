@@ -11,15 +11,16 @@ REVIEW = Review([shipped_rubrics()[name] for name in ("hallucination", "quality"
 GOOD = {"hallucination": [], "quality": 4, "sure": True}
 
 
-def ask(server, rows=4, concurrency=2, has_answers=False, **settings):
+def ask(server, rows=4, concurrency=2, has_answers=False, review=None, **settings):
     chosen = JudgeSettings.model_validate(
         {"model": MODEL, "base_url": server.url, "max_retries": 0, "timeout_seconds": 5, **settings}
     )
+    review = review or REVIEW
     questions = []
     for n in range(rows):
         row = Interaction(f"r{n}", f"Question {n}?", f"The answer is {n}.", context=(f"It is {n}.",))
-        request = REVIEW.request(row)
-        questions.append(Question(cache_key(chosen, request), request, lambda text, row=row: REVIEW.parse(text, row)))
+        request = review.request(row)
+        questions.append(Question(cache_key(chosen, request), request, lambda text, row=row: review.parse(text, row)))
     desk = ListDesk(questions)
     ask_all(
         OpenAIJudge(chosen, judge_endpoint(chosen)),
