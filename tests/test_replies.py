@@ -121,8 +121,8 @@ class TestVerdicts:
     @pytest.mark.parametrize(
         "value", ["8/10", "4 of 10", "80 %", "+4", "~4", "about 4", "4 or 5", "4-5", "4+", ">= 4", "not 4",
                   "less than 4", "4 stars of 7", "1e0", "4,0", "0x4", [4, 5], {"score": 4, "max": 10}, {"min": 4},
-                  10**400, "9" * 5000, {"score": 4, "grade": 2}, "", "no. 4", "4th", "minus four", "-4/5", "4/0", "4/", True,
-                  1e999]
+                  10**400, "9" * 5000, {"score": 4, "grade": 2}, "", "no. 4", "4th", "minus four", "-4/5", "4/0", "4/",
+                  True, 1e999]
     )  # fmt: skip
     def test_that_are_none(self, value):
         assert grade(json.dumps({"quality": value, "safety": "safe"})) is None
