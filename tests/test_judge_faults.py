@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from inputs import lines_of_input
 from starlette.responses import JSONResponse, Response
-from warehouse_rows import DAY, insert_requests, request_row, scalar, table_rows
+from warehouse_rows import DAY, insert_requests, request_row, scalar
 
 from anchorwatch.judge_client import judge_endpoint
 from anchorwatch.sampling import draw_sample
@@ -105,11 +105,13 @@ def test_every_row_has_its_outcome_and_every_paid_call_is_booked(day, priced, ju
     judge_server.fault = fault
     totals = judge(day, priced)
     assert totals.rows == ROWS
-    scores = table_rows(day, "work_evaluations")
-    assert len({row["request_id"] for row in scores}) == ROWS
-    assert all((row["value"] is None) != (row["unscored_reason"] is None) for row in scores)
-    grades = {row["value"] for row in scores if row["evaluator"] == "quality" and row["value"] is not None}
-    assert grades <= {0.75}
+    with connect(day) as connection:
+        scores = connection.exec_driver_sql(
+            "SELECT request_id, evaluator, value, unscored_reason FROM work_evaluations"
+        ).all()
+    assert len({row.request_id for row in scores}) == ROWS
+    assert all((row.value is None) != (row.unscored_reason is None) for row in scores)
+    assert {row.value for row in scores if row.evaluator == "quality"} <= {0.75, None}
     booked = scalar(day, "SELECT SUM(output_tokens) FROM judge_calls WHERE NOT is_estimated") or 0
     estimated = scalar(day, "SELECT COUNT(*) FROM judge_calls WHERE is_estimated")
     reported = sum(sent[kind] for kind in REPORTED)
