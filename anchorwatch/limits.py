@@ -1,0 +1,4 @@
+"""Limits."""
+
+REQUEST_ID_BYTES = 1024
+LABELLER_BYTES = 200
