@@ -4,6 +4,7 @@ import csv
 import json
 import re
 from collections import Counter
+from contextlib import suppress
 
 import pytest
 from command_line import call
@@ -147,7 +148,8 @@ class TestRejectedCells:
             ("request_id,quality,quality\nr1,4,1\n", "the header names the column 'quality' more than once"),
             ("request_id,label\nr1,good\n", "line 2: a label, and no evaluator"),
             ("request_id,evaluator,label\nr1,tone,good\n", "line 2: no evaluator or rubric 'tone'"),
-            ("request_id,quality,labeller\nr1,4,ann\nr1,2,ann\n", "line 3, quality: '2', and ann says otherwise of the same row in line 2"),
+            ("request_id,quality,labeller\nr1,4,ann\nr1,2,ann\n",
+             "line 3, quality: '2', and ann says otherwise of the same row in line 2"),
             ("request_id,quality\nr\x001,4\n", "line 2: request_id has a character that Postgres cannot hold"),
             ("request_id,quality,labeller\nr1,4," + "é" * 101 + "\n", "line 2: labeller is longer than 200 bytes"),
             ("request_id,quality\n" + "x" * 1025 + ",4\n", "line 2: request_id is longer than 1024 bytes"),
@@ -203,11 +205,9 @@ def careful(column, text):
                       for of in ("", f"/{max(rubric.verdicts)}", f" out of {max(rubric.verdicts)}")}  # fmt: skip
         if plainly in spelt:
             may.add(worth)
-    if not may and rubric is None or rubric is not None and rubric.kind in ("claims", "choice"):
-        try:
+    if rubric is None or rubric.kind in ("claims", "choice"):
+        with suppress(ValueError):
             may.add(float(plainly))
-        except ValueError:
-            pass
     return may
 
 

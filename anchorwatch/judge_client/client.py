@@ -45,6 +45,7 @@ class OpenAIJudge:
         self._client = openai.AsyncOpenAI(
             base_url=endpoint.base_url,
             api_key=endpoint.api_key,
+            default_query=endpoint.query,
             max_retries=settings.max_retries,
             timeout=settings.timeout_seconds,
             http_client=self._http,
