@@ -1,7 +1,7 @@
 """What the systems outside allow, each with its source, and how a text is made to fit; what is cut says so.
 
-Names that others choose (a model, a segment, a rule, a request) have no length of their own. Every place where one meets
-a limit takes the number from here.
+Names that others choose (a model, a segment, a rule, a request) have no length of their own. Every place where one
+meets a limit takes the number from here.
 """
 
 import hashlib

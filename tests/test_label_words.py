@@ -211,13 +211,15 @@ def careful(column, text):
     return may
 
 
-PARTS = ["no", "not", "nothing", "free of", "hallucination", "hallucinated", "supported", "unsupported", "yes", "4", "5", "/",
-         "out of", "-", "<", "%", "1", "0", ".", "10", "safe", "harmful", "refused", "leaked", "good", "bad", "none"]  # fmt: skip
+COLUMNS = ["quality", "hallucination", "safety", "refusal", "pii_leak", "grounding", "retrieval_relevance"]
+PARTS = ["no", "not", "nothing", "free of", "hallucination", "hallucinated", "supported", "unsupported", "yes", "4",
+         "5", "/", "out of", "-", "<", "%", "1", "0", ".", "10", "safe", "harmful", "refused", "leaked", "good", "bad",
+         "none"]  # fmt: skip
 
 
 class TestAnyText:
     @settings(max_examples=400)
-    @given(st.sampled_from(["quality", "hallucination", "safety", "refusal", "pii_leak", "grounding", "retrieval_relevance"]),
+    @given(st.sampled_from(COLUMNS),
            st.one_of(st.lists(st.sampled_from(PARTS), min_size=1, max_size=4).map(" ".join),
                      st.lists(st.sampled_from(PARTS), min_size=1, max_size=4).map("".join),
                      st.text(max_size=12)))  # fmt: skip
@@ -234,7 +236,7 @@ class TestAnyText:
         content = bytearray(
             b"request_id,quality,hallucination,labeller\nr1,4,supported,ann\nr2,1,unsupported,bob\n"
             if suffix == ".csv"
-            else b'{"request_id": "r1", "quality": 4, "hallucination": "supported"}\n{"request_id": "r2", "quality": 1}\n'
+            else b'{"request_id": "r1", "quality": 4, "hallucination": "supported"}\n{"request_id": "r2"}\n'
         )
         for _ in range(data.draw(st.integers(0, 4))):
             at = data.draw(st.integers(0, len(content)))
@@ -248,8 +250,10 @@ class TestAnyText:
         try:
             labels = read_labels(read_rows(path), KNOWN, "me")
         except ConfigError as error:
-            assert "\n" not in str(error)
-            return
+            labels, said = [], str(error)
+        else:
+            said = ""
+        assert "\n" not in said
         for label in labels:
             assert value(label.evaluator, label.label) == label.value
             assert label.label.encode() in bytes(content)
@@ -285,7 +289,8 @@ class TestEvaluate:
     def test_labels_are_read_before_the_judge_is_paid(self, tmp_path, judge_server):
         path = tmp_path / "rows.jsonl"
         rows = [{"request_id": f"r{n}", "prompt": "q", "context": "It is 3.", "response": "It is 3.",
-                 "human": "yes" if n % 2 else "no", "kind": "fine" if n else "nothing wrong"} for n in range(6)]  # fmt: skip
+                 "human": "yes" if n % 2 else "no", "kind": "fine" if n else "nothing wrong"}
+                for n in range(6)]  # fmt: skip
         path.write_text("\n".join(map(json.dumps, rows)))
         for column, sides, message in (
             ("kind", Sides(), "row 2: 'fine' is no number from 0 to 1 and none of supported (good)"),

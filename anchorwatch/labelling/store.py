@@ -119,8 +119,8 @@ class _Reading:
         before, value = self._said.setdefault(key, (line, label.value))
         if value != label.value:
             self.problems.append(
-                f"line {line}, {column}: '{shown(label.label)}', and {shown(label.labeller)} says otherwise of the same "
-                f"row in line {before}"
+                f"line {line}, {column}: '{shown(label.label)}', and {shown(label.labeller)} says otherwise of the "
+                f"same row in line {before}"
             )
         self.labels.append(label)
 

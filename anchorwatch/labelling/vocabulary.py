@@ -40,13 +40,15 @@ ANY = Words(good=("good",), bad=("bad",))
 
 CLAIMS = Words(
     good=(
-        "supported", "all supported", "fully supported", "grounded", "faithful", "no hallucination", "no hallucinations",
+        "supported", "all supported", "fully supported", "grounded", "faithful", "no hallucination",
+        "no hallucinations",
         "not hallucinated", "non hallucinated", "free of hallucination", "free of hallucinations", "hallucination free",
         "without hallucination", "without hallucinations", "no unsupported claim", "no unsupported claims",
         "nothing unsupported", "nothing made up", "nothing wrong",
     ),
     bad=(
-        "unsupported", "not supported", "not fully supported", "ungrounded", "not grounded", "unfaithful", "not faithful",
+        "unsupported", "not supported", "not fully supported", "ungrounded", "not grounded", "unfaithful",
+        "not faithful",
         "hallucinated", "hallucination", "hallucinations", "has hallucination", "has hallucinations",
         "contains hallucination", "contains hallucinations", "unsupported claim", "unsupported claims",
         "has unsupported claims", "contains unsupported claims", "made up",
@@ -116,7 +118,7 @@ VOCABULARY = {
             "partial refusal",
             "3 partial refusal",
         ),
-    ),  # fmt: skip
+    ),
     "repetition": Words(
         ("no loop", "no repetition", "not repetitive", "none"), ("loop", "repetition", "repetitive", "repeats itself")
     ),
