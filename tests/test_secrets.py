@@ -7,6 +7,7 @@ import pytest
 from command_line import call
 from hypothesis import given
 from hypothesis import strategies as st
+from starlette.responses import JSONResponse
 from warehouse_rows import DAY, insert_requests, query_all, request_row
 
 from anchorwatch.demo.ports import free_port
@@ -93,6 +94,17 @@ class TestJudge:
         assert done.returncode == 0, done.stderr
         calls = [one for one in asked if one[0] == "/v1/chat/completions"]
         assert calls == [("/v1/chat/completions", f"api-version=2024-10-21&api-key={HUSH}".encode())] * 3
+
+    def test_an_endpoint_that_says_what_it_was_sent(self, tmp_path, judge_server):
+        said = {"error": {"message": f"Access denied: invalid key {HUSH} for api-version 2024-10-21"}}
+        judge_server.fault = lambda number, body: JSONResponse(said, 401)
+        rows = tmp_path / "rows.jsonl"
+        rows.write_text(json.dumps({"request_id": "r", "prompt": "q", "response": "a"}))
+        url = f"{judge_server.url}?api-version=2024-10-21&api-key={HUSH}"
+        done = call("evaluate", "--input", rows, "--output", tmp_path / "o.jsonl", "--evaluators", "quality",
+                    OPENAI_BASE_URL=url, OPENAI_API_KEY="k")  # fmt: skip
+        self.is_one_line(done)
+        assert "invalid key *** for api-version 2024-10-21" in done.stderr
 
     def test_words_of_an_endpoint_lose_what_it_was_sent(self):
         endpoint = JudgeEndpoint(f"https://host/v1?api-key={HUSH}&v=1", "sk-secret")

@@ -12,6 +12,7 @@ _WHERE = (
     "the judge's base URL (judge.base_url, OPENAI_BASE_URL or the host of the Airflow connection anchorwatch_judge)"
 )
 _SHORTEST_SECRET = 4
+_NO_SECRETS = frozenset({"api-version"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +56,8 @@ class JudgeEndpoint:
 
     def hide_secrets(self, text: str) -> str:
         """Return a text of the endpoint's without the secrets that it was sent, before people see it."""
-        for secret in (self.api_key, *self.query.values()):
+        sent = (value for name, value in self.query.items() if name not in _NO_SECRETS)
+        for secret in (self.api_key, *sent):
             if len(secret) >= _SHORTEST_SECRET:
                 text = text.replace(secret, "***")
         return hide_url_secrets(text)
