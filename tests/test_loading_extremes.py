@@ -18,7 +18,7 @@ from anchorwatch.errors import ConfigError
 from anchorwatch.limits import REQUEST_ID_BYTES
 from anchorwatch.loading import load_file
 from anchorwatch.loading.canonical import CANONICAL, RowError, canonical_row
-from anchorwatch.loading.readers import read_rows
+from anchorwatch.loading.readers import Unreadable, read_rows
 from anchorwatch.settings.mapping import ColumnMap, Mapping
 
 NOW = datetime(2026, 11, 25, tzinfo=UTC)
@@ -180,7 +180,13 @@ class TestParquet:
         pq.write_table(table, tmp_path / "log.parquet")
         counts = load_file(engine, tmp_path / "log.parquet", now=NOW)
         assert (counts.loaded, counts.rejected) == (1, 1)
-        assert rejects(engine) == [(2, "p2", "requested_at", "out of the range that can be held")]
+
+    def test_it_rejects_the_row_as_an_attribute_too(self):
+        row = {"request_id": "p3", "requested_at": AT, "again": Unreadable("out of the range that can be held")}
+        columns = {name: ColumnMap(column=name) for name in ("request_id", "requested_at")}
+        mapping = Mapping(columns=columns, attributes={"again": ColumnMap(column="again")})
+        with pytest.raises(RowError, match="again: out of the range"):
+            canonical_row(row, mapping, NOW)
 
     def test_a_damaged_file_says_how_far_it_was_read(self, engine, tmp_path):
         path = tmp_path / "log.parquet"

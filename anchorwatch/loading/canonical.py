@@ -69,13 +69,12 @@ def canonical_row(row: dict[str, Any], mapping: Mapping, now: datetime) -> Canon
     Raises:
         RowError: A required field is missing, or a value does not fit its column.
     """
-    request_id = _optional_text(_source_value(row, mapping.columns.get("request_id")))
+    raw_id = _source_value(row, mapping.columns.get("request_id"))
+    request_id = None if isinstance(raw_id, Unreadable) else _optional_text(raw_id)
     values, repaired = [], False
     for column in CANONICAL:
-        value = _source_value(row, mapping.columns.get(column.name))
+        value = _readable(column.name, _source_value(row, mapping.columns.get(column.name)), request_id)
         try:
-            if isinstance(value, Unreadable):
-                raise ValueError(value.reason)
             converted = _CONVERTERS[column.type](value) if not _is_missing(value) else None
             if isinstance(converted, str) and _UNSTORABLE.search(converted):
                 converted, repaired = _UNSTORABLE.sub("\ufffd", converted), True
@@ -83,7 +82,10 @@ def canonical_row(row: dict[str, Any], mapping: Mapping, now: datetime) -> Canon
         except ValueError as error:
             raise RowError(column.name, str(error), request_id) from None
         values.append(converted)
-    attributes = {name: _optional_text(_source_value(row, chosen)) for name, chosen in mapping.attributes.items()}
+    attributes = {
+        name: _optional_text(_readable(name, _source_value(row, chosen), request_id))
+        for name, chosen in mapping.attributes.items()
+    }
     as_json = json.dumps(attributes, sort_keys=True, ensure_ascii=False)
     text = json.dumps([values, as_json], default=str, ensure_ascii=False)
     return CanonicalRow(
@@ -120,6 +122,8 @@ def _source_value(row: dict[str, Any], chosen: ColumnMap | None) -> Any:
     if chosen.column is None:
         return chosen.constant
     value = row.get(chosen.column)
+    if isinstance(value, Unreadable):
+        return value
     if chosen.values is not None and not _is_missing(value):
         value = chosen.values.get(_as_key(value), chosen.values.get(ANY_OTHER, value))
     if chosen.scale is not None and not _is_missing(value):
@@ -127,6 +131,12 @@ def _source_value(row: dict[str, Any], chosen: ColumnMap | None) -> Any:
             value = float(str(value)) * chosen.scale
         except (TypeError, ValueError):
             return value
+    return value
+
+
+def _readable(field: str, value: Any, request_id: str | None) -> Any:
+    if isinstance(value, Unreadable):
+        raise RowError(field, value.reason, request_id)
     return value
 
 
