@@ -102,7 +102,7 @@ class TestJudge:
         rows.write_text(json.dumps({"request_id": "r", "prompt": "q", "response": "a"}))
         url = f"{judge_server.url}?api-version=2024-10-21&api-key={HUSH}"
         done = call("evaluate", "--input", rows, "--output", tmp_path / "o.jsonl", "--evaluators", "quality",
-                    OPENAI_BASE_URL=url, OPENAI_API_KEY="k")  # fmt: skip
+                    OPENAI_BASE_URL=url, OPENAI_API_KEY="sk-other")  # fmt: skip
         self.is_one_line(done)
         assert "invalid key *** for api-version 2024-10-21" in done.stderr
 
