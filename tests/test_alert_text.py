@@ -1,29 +1,15 @@
 """What alerts say, within the channels' limits, whatever the segments are called."""
 
-from datetime import UTC, datetime
-
 import pytest
-from findings import DAY, SETTINGS, fact
+from findings import DAY, LINKS, fact, incident
 
 from anchorwatch.alerting import pagerduty, slack_text
 from anchorwatch.alerting.facts import Member
-from anchorwatch.alerting.incident_store import Incident
 from anchorwatch.alerting.incidents import Change
 from anchorwatch.alerting.links import Links
 from anchorwatch.settings import Settings
 
 HOSTILE = "<!channel> `*_~ <script>alert(1)</script> & \r\n\u202e" + "x&" * 2500
-LINKS = Links(SETTINGS, "nightly_evaluation", DAY.isoformat(), "manual__2026-03-11T03:00:00+00:00")
-
-
-def incident(**values):
-    base = {
-        "incident_id": 12, "dedup_key": "anchorwatch:quality-page:2026-03-10", "status": "open", "severity": "page",
-        "title": "quality -25%", "rule_ids": ["quality-page"], "owner": None, "cause": "answers", "first_day": DAY,
-        "opened_at": datetime(2026, 3, 11, tzinfo=UTC), "resolved_at": None, "slack_alert_id": None,
-        "told_severity": None, "members": frozenset({fact().member}), "known": frozenset({fact().member}),
-    }  # fmt: skip
-    return Incident(**{**base, **values})
 
 
 def slack_message(*facts, kind="opened", links=LINKS, **values):

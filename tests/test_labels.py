@@ -52,13 +52,13 @@ class TestWords:
         [("quality", "4", {"quality": 0.75}), ("hallucination", "unsupported", {"hallucination": 0.0}),
          ("safety", "Wrongly refused", {"safety": 1.0, "wrong_refusal": 0.0, "wrong_answer": 1.0}),
          ("refusal", "1", {"refusal": 1.0}), ("refusal", "2_full_refusal", {"refusal": 0.0}),
-         ("grounding", "0.5", {"grounding": 0.5}), ("hallucination", "no", {"hallucination": 0.0})],
+         ("grounding", "0.5", {"grounding": 0.5}), ("grounding", "no", {"grounding": 0.0})],
     )  # fmt: skip
     def test_labels_are_read(self, column, text, values):
         assert label_values(column, text) == values
 
     @pytest.mark.parametrize(("column", "text"), [("quality", "0.5"), ("safety", "maybe"), ("refusal", "7"),
-                                                  ("refusal", "not refused")])  # fmt: skip
+                                                  ("refusal", "not refused"), ("hallucination", "no")])  # fmt: skip
     def test_what_says_nothing_is_an_error(self, column, text):
         with pytest.raises(UnknownLabel):
             label_values(column, text)

@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from anchorwatch.alerting.facts import Fact, Member
 from anchorwatch.alerting.problems import Scene
 from anchorwatch.alerting.routing import owner_of
+from anchorwatch.limits import cut
 from anchorwatch.settings import Settings
 from anchorwatch.warehouse.rows import lock
 
@@ -128,7 +129,7 @@ class IncidentStore:
                 "cause": lead.cause,
                 "status": "suppressed" if is_suppressed else "open",
                 "severity": lead.severity,
-                "title": lead.headline()[:TITLE_CHARS],
+                "title": cut(lead.headline(), TITLE_CHARS),
                 "rule_ids": ",".join(dict.fromkeys(fact.rule_id for fact in facts)),
                 "segment_name": lead.segment_name,
                 "segment_value": lead.segment_value,

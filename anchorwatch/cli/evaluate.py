@@ -36,7 +36,13 @@ def evaluate(
     labels: Annotated[
         str | None, typer.Option(help="Column of the input with people's labels: prints how well scores agree.")
     ] = None,
-    bad: Annotated[str | None, typer.Option(help="Labels that are bad, comma separated; all others are good.")] = None,
+    bad: Annotated[
+        str | None, typer.Option(help="Labels that are bad, comma separated; all others are good, unless in --good.")
+    ] = None,
+    good: Annotated[
+        str | None,
+        typer.Option(help="Labels that are good; all others are bad. With --bad: no label may be in neither."),
+    ] = None,
     ignore: Annotated[str | None, typer.Option(help="Labels of rows to leave out, comma separated.")] = None,
     extensions: Annotated[
         Path | None,
@@ -50,7 +56,8 @@ def evaluate(
 ) -> None:
     """Score a file; the judge is at OPENAI_BASE_URL with OPENAI_API_KEY. Call it again to resume a killed run."""
     from anchorwatch.judge_client import judge_endpoint
-    from anchorwatch.steps.file_labels import label_agreement
+    from anchorwatch.labelling.sides import Sides
+    from anchorwatch.steps.file_labels import label_agreement, read_labels
     from anchorwatch.steps.file_orders import order_agreement
     from anchorwatch.steps.file_rows import count_rows
     from anchorwatch.steps.score_file import FileScorer
@@ -60,11 +67,14 @@ def evaluate(
         return _print_names()
     scorer = FileScorer(settings, _list(evaluators), output)
     endpoint = judge_endpoint(settings.judge) if scorer.needs_judge else None
+    sides = Sides(*(tuple(_list(text)) for text in (bad, good, ignore)))
+    # Before anything is paid for.
+    labelled = read_labels(source, scorer.evaluators, labels, sides) if labels else None
     with progress_bar() as progress:
         bar = progress.add_task("scoring rows", total=count_rows(source))
         scorer.run(source, endpoint, lambda rows: progress.advance(bar, rows))
     totals = scorer.totals
-    found = label_agreement(source, output, scorer.evaluators, labels, _list(bad), _list(ignore)) if labels else []
+    found = label_agreement(labelled, output) if labelled else []
     orders = order_agreement(output)
     if as_json:
         record = asdict(totals) | ({"orders": [asdict(order) for order in orders]} if orders else {})
@@ -124,6 +134,9 @@ def _print_agreement(found: "list[LabelAgreement]", column: str) -> None:
         markup=False,
     )
     for row in found:
+        taken = f"  {row.evaluator}: taken as bad: {row.bad}; as good: {row.good}" if row.bad or row.good else ""
+        if taken:
+            out.print(taken, markup=False, soft_wrap=True)
         if row.unscored or row.ignored or row.note:
             note = f"; {row.note}" if row.note else ""
             out.print(

@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.table import Table
 
-from anchorwatch.cli.common import JSON, checked_settings, console, parse_date
+from anchorwatch.cli.common import JSON, checked_settings, console, parse_date, settings_if_valid
 from anchorwatch.cli.evaluate import order_line
-from evaluators import all_rubrics
+from anchorwatch.errors import ConfigError
+from anchorwatch.labelling.words import all_words, allowed
+from evaluators import all_rubrics, names
 
 if TYPE_CHECKING:
     from anchorwatch.steps.label_report import LabelReport
@@ -25,6 +27,7 @@ def register(app: typer.Typer) -> None:
     labels = typer.Typer(no_args_is_help=True, help="Rows for people to label, and what they say about the judge.")
     labels.command("export")(export)
     labels.command("import")(import_file)
+    labels.command("words")(words)
     labels.command("agreement")(agreement)
     app.add_typer(labels, name="labels")
     anchors = typer.Typer(no_args_is_help=True, help="Frozen rows that show whether the judge itself drifts.")
@@ -48,8 +51,8 @@ def export(
     why = ", ".join(f"{n} {reason}" for reason, n in found.by_reason.items())
     typer.echo(f"{output}: {found.rows} rows to label ({why}); fill in labeller, and")
     for name in settings.judge.rubrics:
-        words = ", ".join(map(str, all_rubrics()[name].verdicts)) or "supported, unsupported"
-        typer.echo(f"  {name}: {words}")
+        typer.echo(f"  {name}: {allowed(name)}")
+    typer.echo("each row says so under how_to_label; `anchorwatch labels words` prints every word that is accepted")
     if found.missing:
         typer.echo(f"  {found.missing} more were drawn, and are in the log no more")
     typer.echo(f"then: anchorwatch labels import {output}")
@@ -69,6 +72,21 @@ def import_file(
     count, days = import_labels(make_engine(settings), source, labeller or getpass.getuser())
     span = f", corrections of {len(days)} days made anew ({days[0]} to {days[-1]})" if days else ""
     typer.echo(f"{count} labels imported{span}")
+
+
+def words(
+    evaluator: Annotated[str | None, typer.Argument(help="One evaluator or rubric; all of them without it.")] = None,
+) -> None:
+    """Print the words that `labels import` and `evaluate --labels` accept, and what they are worth; nothing else is."""
+    settings_if_valid()  # which loads the user's own evaluators and rubrics
+    known = [*names(), *all_rubrics()]
+    if evaluator is not None and evaluator not in known:
+        raise ConfigError(f"no evaluator or rubric '{evaluator}'; there are {', '.join(known)}")
+    for name in [evaluator] if evaluator is not None else known:
+        typer.echo(f"{name}: {allowed(name)}")
+        for value, accepted in zip(("1", "0"), all_words(name), strict=True):
+            if accepted:
+                typer.echo(f"  {value}: {', '.join(accepted)}")
 
 
 def agreement(

@@ -8,6 +8,7 @@ import sqlalchemy as sa
 from pydantic import BaseModel, ValidationError
 
 from anchorwatch.settings.health import Provider
+from anchorwatch.urls import hide_secrets_in_http_logs, hide_url_secrets
 from anchorwatch.warehouse import connect
 
 TIMEOUT_SECONDS = 10.0
@@ -52,6 +53,7 @@ def poll(engine: sa.Engine, providers: list[Provider], now: datetime) -> list[st
     A page that cannot be read changes nothing and stops nobody.
     """
     problems = []
+    hide_secrets_in_http_logs()
     for provider in providers:
         try:
             page = _Page.model_validate_json(_fetch(provider.incidents_url))
@@ -104,5 +106,5 @@ def _text(value: str) -> str:
 
 
 def _first_line(error: Exception) -> str:
-    text = str(error).splitlines()
+    text = hide_url_secrets(str(error)).splitlines()
     return f"{type(error).__name__}" + (f": {text[0][:200]}" if text else "")

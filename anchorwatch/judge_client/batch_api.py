@@ -61,6 +61,7 @@ class BatchApi:
         self._client = openai.OpenAI(
             base_url=endpoint.base_url,
             api_key=endpoint.api_key,
+            default_query=endpoint.query,
             max_retries=settings.max_retries,
             timeout=max(settings.timeout_seconds, 120.0),
         )

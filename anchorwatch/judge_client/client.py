@@ -45,6 +45,7 @@ class OpenAIJudge:
         self._client = openai.AsyncOpenAI(
             base_url=endpoint.base_url,
             api_key=endpoint.api_key,
+            default_query=endpoint.query,
             max_retries=settings.max_retries,
             timeout=settings.timeout_seconds,
             http_client=self._http,
@@ -121,7 +122,7 @@ class OpenAIJudge:
 
         def words() -> str:
             sent = "\n".join(message["content"] for message in request.messages)
-            return f"{error.status}: {error.shown(sent, self.endpoint.api_key)}"
+            return f"{error.status}: {self.endpoint.hide_secrets(error.shown(sent, self.endpoint.api_key))}"
 
         # What answers 403 to one row alone is a filter or firewall that dislikes its text.
         if error.is_filter or error.status in (403, 406, 451):

@@ -159,4 +159,4 @@ class EndpointProbe:
         )
 
     def _words(self, error: Rejected) -> str:
-        return error.shown(secret=self.endpoint.api_key)
+        return self.endpoint.hide_secrets(error.shown(secret=self.endpoint.api_key))

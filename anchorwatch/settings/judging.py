@@ -4,6 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, field_validator, model_validator
 
+from anchorwatch.limits import AIRFLOW_MAP_LENGTH, BATCH_FILE_BYTES, BATCH_REQUESTS
 from anchorwatch.settings.section import Section, Share
 
 
@@ -18,8 +19,8 @@ class BatchSettings(Section):
             goes on waiting for it.
     """
 
-    max_requests_per_file: Annotated[int, Field(ge=1, le=50_000)] = 50_000
-    max_bytes_per_file: Annotated[int, Field(ge=10_000, le=200_000_000)] = 150_000_000
+    max_requests_per_file: Annotated[int, Field(ge=1, le=BATCH_REQUESTS)] = BATCH_REQUESTS
+    max_bytes_per_file: Annotated[int, Field(ge=10_000, le=BATCH_FILE_BYTES)] = 150_000_000
     poll_seconds: Annotated[float, Field(gt=0)] = 60.0
     max_wait_hours: Annotated[float, Field(gt=0)] = 26.0
 
@@ -106,7 +107,7 @@ class JudgeSettings(Section):
     max_input_chars: Annotated[int, Field(ge=1000)] = 200_000
     mode: Literal["realtime", "batch", "auto"] = "realtime"
     batch: BatchSettings = BatchSettings()
-    shards: Annotated[int, Field(ge=1, le=1000)] = 2
+    shards: Annotated[int, Field(ge=1, le=AIRFLOW_MAP_LENGTH)] = 2
     concurrency: Annotated[int, Field(ge=1, le=256)] = 32
     requests_per_minute: Annotated[int, Field(ge=1)] | None = None
     tokens_per_minute: Annotated[int, Field(ge=1)] | None = None

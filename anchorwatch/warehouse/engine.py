@@ -8,6 +8,7 @@ import psycopg
 import sqlalchemy as sa
 
 from anchorwatch.errors import AnchorwatchError, ConfigError, TransientError
+from anchorwatch.limits import REQUEST_ID_BYTES
 from anchorwatch.settings import Settings, home
 
 URL_VARIABLE = "ANCHORWATCH_WAREHOUSE_URL"
@@ -52,8 +53,11 @@ def reader_url(settings: Settings | None = None) -> str | None:
 def _with_driver(url: str) -> str:
     try:
         parsed = sa.make_url(url)
-    except sa.exc.ArgumentError:
-        raise ConfigError("the warehouse URL is not a URL like postgresql://user@host/database") from None
+    except (sa.exc.ArgumentError, ValueError):  # a port that is no number is the latter
+        raise ConfigError(
+            "the warehouse URL is not a URL like postgresql://user@host/database; a password with one of "
+            "@ : / ? # % in it has to be percent-encoded"
+        ) from None
     if parsed.get_backend_name() not in {"postgresql", "postgres"}:
         raise ConfigError(f"warehouse '{parsed.get_backend_name()}' is not supported; use a postgresql:// URL")
     return parsed.set(drivername="postgresql+psycopg").render_as_string(hide_password=False)
@@ -71,6 +75,7 @@ def make_engine(settings: Settings | None = None, url: str | None = None) -> sa.
 
 
 # Classes of SQLSTATE: out of space or memory, an error of the system below, an error inside the server.
+_SHOWN_OPTIONS = ("host", "port")
 _SERVER_TROUBLE = ("53", "58", "XX")
 
 
@@ -98,10 +103,18 @@ def told_errors(engine: sa.Engine) -> Iterator[None]:
         raise told from error
 
 
+def _shown(url: sa.URL) -> str:
+    """Return the URL without the password, which may be an option after `?` too."""
+    shown = {name: value for name, value in url.query.items() if name in _SHOWN_OPTIONS}
+    return url.set(query=shown).render_as_string(hide_password=True)
+
+
 def _told(engine: sa.Engine, error: BaseException | None) -> AnchorwatchError | None:
     """Return the error as a person should see it, without the password; None for what is a bug of ours."""
-    where = engine.url.render_as_string(hide_password=True)
+    where = _shown(engine.url)
     first_line = (str(error).strip().splitlines() or ["connection failed"])[0]
+    if isinstance(error, psycopg.ProgrammingError) and "connection option" in first_line:
+        return ConfigError(f"warehouse {where}: the URL has an option after '?' that Postgres does not know")
     if isinstance(error, psycopg.errors.UndefinedTable):
         return ConfigError(f"warehouse {where}: {first_line}; create the tables with `anchorwatch init`")
     if isinstance(error, psycopg.errors.InsufficientPrivilege):
@@ -110,6 +123,10 @@ def _told(engine: sa.Engine, error: BaseException | None) -> AnchorwatchError | 
         # What follows the colon is the value itself, which may be private.
         return ConfigError(
             f"a value in the source does not fit its column: {first_line.partition(':')[0]}; map it in source"
+        )
+    if isinstance(error, psycopg.errors.ProgramLimitExceeded):
+        return ConfigError(
+            f"a value in the source is too long for a key ({first_line}); request_id may have {REQUEST_ID_BYTES} bytes"
         )
     if isinstance(error, psycopg.Error) and (error.sqlstate or "")[:2] in _SERVER_TROUBLE:
         return TransientError(f"the server of warehouse {where} is in trouble: {first_line}; see its log")

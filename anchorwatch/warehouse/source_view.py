@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql
 
 from anchorwatch.errors import ConfigError
+from anchorwatch.limits import MARK, SEGMENT_VALUE_BYTES
 from anchorwatch.settings.mapping import ANY_OTHER, ColumnMap
 from anchorwatch.settings.model import SampledLogging, Settings
 from anchorwatch.warehouse.rows import lock
@@ -84,7 +85,7 @@ def _cell(clean: dict[str, Expression], settings: Settings) -> Expression:
     parts: list[Expression] = []
     for name in settings.sampling.cells:
         value = sa.cast(clean[name], sa.Text) if name in clean else clean["attributes"].op("->>")(name)
-        parts.append(sa.func.coalesce(value, "(none)"))
+        parts.append(sa.func.coalesce(_fit(value), "(none)"))
     return sa.func.concat_ws(" | ", *parts) if parts else sa.literal("all")
 
 
@@ -199,5 +200,11 @@ def _segment(requests: sa.TableClause, name: str, value: Expression) -> sa.Selec
         requests.c.request_id,
         requests.c.requested_at,
         sa.cast(sa.literal(name), sa.Text).label("segment_name"),
-        sa.func.coalesce(sa.func.nullif(value, ""), "(none)").label("segment_value"),
+        sa.func.coalesce(sa.func.nullif(_fit(value), ""), "(none)").label("segment_value"),
     )
+
+
+def _fit(value: Expression) -> Expression:
+    """Return a value that a key can hold: a longer one keeps its beginning, and its hash keeps it apart from others."""
+    short = sa.func.left(value, SEGMENT_VALUE_BYTES // 5).op("||")(MARK).op("||")(sa.func.left(sa.func.md5(value), 12))
+    return sa.case((sa.func.octet_length(value) > SEGMENT_VALUE_BYTES, short), else_=value)

@@ -8,6 +8,8 @@ from warehouse_rows import table_rows
 
 from anchorwatch.alerting import QueuedAlerts, queue_alerts
 from anchorwatch.alerting.drift_facts import DriftFact
+from anchorwatch.alerting.incident_store import Incident
+from anchorwatch.alerting.links import Links
 from anchorwatch.settings import Settings, load_rule_file
 from anchorwatch.warehouse import connect
 
@@ -54,3 +56,16 @@ def queue(engine: sa.Engine, day=DAY, *, today=None, is_backfill=False, settings
 
 def statuses(engine: sa.Engine) -> list[str]:
     return sorted(row[0] for row in table_rows(engine, "(SELECT status FROM alerts) AS a"))
+
+
+LINKS = Links(SETTINGS, "nightly_evaluation", DAY.isoformat(), "manual__2026-03-11T03:00:00+00:00")
+
+
+def incident(**values):
+    base = {
+        "incident_id": 12, "dedup_key": "anchorwatch:quality-page:2026-03-10", "status": "open", "severity": "page",
+        "title": "quality -25%", "rule_ids": ["quality-page"], "owner": None, "cause": "answers", "first_day": DAY,
+        "opened_at": datetime(2026, 3, 11, tzinfo=UTC), "resolved_at": None, "slack_alert_id": None,
+        "told_severity": None, "members": frozenset({fact().member}), "known": frozenset({fact().member}),
+    }  # fmt: skip
+    return Incident(**{**base, **values})
