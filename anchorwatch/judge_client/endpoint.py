@@ -69,6 +69,8 @@ def judge_endpoint(settings: JudgeSettings, base_url: str | None = None, api_key
     Raises:
         ConfigError: There is no API key for the OpenAI API, or the URL cannot be called.
     """
+    if settings.is_recorded:
+        return JudgeEndpoint(None, "not-needed")
     url = base_url or settings.base_url or os.environ.get("OPENAI_BASE_URL") or None
     key = api_key or os.environ.get("OPENAI_API_KEY")
     if not key and url is None:

@@ -14,6 +14,7 @@ from anchorwatch.scoring.desk import JudgeTotals, ShardDesk
 from anchorwatch.scoring.endpoint_memory import remember, remembered_form
 from anchorwatch.scoring.interactions import Shard
 from anchorwatch.scoring.panel import ANCHOR, Seat, seats
+from anchorwatch.scoring.recorded import read_recorded_shard
 from anchorwatch.scoring.reviews import main_evaluator, make_review
 from anchorwatch.scoring.row_sources import AnchorRows, RowSource, SampledRows
 from anchorwatch.scoring.score_buffer import ScoreBuffer
@@ -43,6 +44,8 @@ def judge_shard(
         TransientError: The endpoint is dead, or a batch still has the answers; what came is in the cache.
         ConfigError: The endpoint refuses the key or the model.
     """
+    if settings.judge.is_recorded:
+        return read_recorded_shard(engine, settings, part, progress)
     review = make_review(settings)
     key = {"run_id": part.run_id, "run_date": part.run_date, "shard": part.shard, "shards": part.shards}
     with connect(engine) as connection:

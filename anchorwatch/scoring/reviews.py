@@ -22,7 +22,8 @@ def review_of(settings: Settings, rubrics: list[Rubric]) -> Review:
         return Review(
             rubrics,
             max_context_chars=settings.judge.max_context_chars,
-            redact=settings.privacy.redact_before_judge,
+            # Recorded verdicts quote the texts as they are, and nothing leaves.
+            redact=settings.privacy.redact_before_judge and not settings.judge.is_recorded,
         )
     except ValueError as error:
         raise ConfigError(f"judge.rubrics: {error}") from None

@@ -79,7 +79,11 @@ class JudgeSettings(Section):
             size; `evaluations.trimmed_chars` says how much it did not see.
         max_input_chars: Rows whose messages are longer are unscored as `input_too_long`.
         mode: `batch` sends the day to the Batch API (half the price, up to 24 hours), `auto` does so for
-            days that are too old to alert, `realtime` never.
+            days that are too old to alert, `realtime` never. `recorded` asks nobody: the verdicts are in `column`
+            or `file`, `model` is who gave them, and nothing is paid.
+        column: With `mode: recorded`: column of the log (or name under `source.attributes`) that holds each row's
+            verdicts, in the form of a judge's reply, such as `{"quality": 4}`; of a single rubric its value alone.
+        file: With `mode: recorded`: JSONL file beside the configuration, with request_id and a verdict for each rubric.
         shards: Airflow tasks the judge's work is cut into.
         concurrency: Calls in flight per shard, at most; fewer while the endpoint says 429.
         requests_per_minute: Limit over all tasks together; none: what the endpoint's headers say.
@@ -105,7 +109,9 @@ class JudgeSettings(Section):
     max_rows_per_day: Annotated[int, Field(ge=0)] | None = None
     max_context_chars: Annotated[int, Field(ge=500)] = 100_000
     max_input_chars: Annotated[int, Field(ge=1000)] = 200_000
-    mode: Literal["realtime", "batch", "auto"] = "realtime"
+    mode: Literal["realtime", "batch", "auto", "recorded"] = "realtime"
+    column: str | None = None
+    file: str | None = None
     batch: BatchSettings = BatchSettings()
     shards: Annotated[int, Field(ge=1, le=AIRFLOW_MAP_LENGTH)] = 2
     concurrency: Annotated[int, Field(ge=1, le=256)] = 32
@@ -127,6 +133,24 @@ class JudgeSettings(Section):
         if self.cascade is not None and self.jury is not None:
             raise ValueError("choose one of judge.cascade and judge.jury")
         return self
+
+    @model_validator(mode="after")
+    def _recorded(self) -> "JudgeSettings":
+        named = self.column is not None, self.file is not None
+        if self.mode != "recorded":
+            if any(named):
+                raise ValueError("judge.column and judge.file go with judge.mode: recorded")
+            return self
+        if sum(named) != 1:
+            raise ValueError("judge.mode: recorded needs exactly one of judge.column and judge.file")
+        if self.cascade is not None or self.jury is not None or self.anchors is not None:
+            raise ValueError("judge.mode: recorded asks nobody: leave out judge.cascade, judge.jury and judge.anchors")
+        return self
+
+    @property
+    def is_recorded(self) -> bool:
+        """Whether verdicts are read, and no judge is asked."""
+        return self.mode == "recorded"
 
     @property
     def models(self) -> list[str]:

@@ -86,9 +86,11 @@ def _day(
             after = page.last_rank
         nested.rollback()
         asked = [_seat(connection, seat, requests, output_tokens, escalated) for seat in seats(settings)]
+    if settings.judge.is_recorded:
+        asked = [_Asked(0, 0, 0)]
     is_batch = wants_batch(settings, day, today)
     prices = [settings.price_table.get(seat.settings.judge.model) for seat in seats(settings)]
-    cost: float | None = None
+    cost: float | None = 0.0 if settings.judge.is_recorded else None
     if all(price is not None for price in prices):
         cost = sum(
             price.usd(one.input_tokens, one.output_tokens, is_batch=is_batch and at == 0)

@@ -105,7 +105,7 @@ def problems(settings: Settings) -> list[str]:
         create_source_views(connection, settings)
         found += _policy_problems(connection, settings)
         found += _cell_problems(connection)
-    if settings.judge.enabled:
+    if settings.judge.enabled and not settings.judge.is_recorded:
         try:
             endpoint = judge_endpoint(settings.judge)
         except AnchorwatchError as error:

@@ -177,9 +177,22 @@ def _attributes(table: sa.Table, settings: Settings) -> Expression:
         sa.func.coalesce(table.c["attributes"], _NO_ATTRIBUTES) if "attributes" in table.c else _NO_ATTRIBUTES
     )
     pairs: list[Expression] = []
-    for name, chosen in settings.source.attributes.items():
+    for name, chosen in _named_attributes(table, settings).items():
         pairs += [sa.literal(name), sa.cast(_value(table, f"source.attributes.{name}", chosen), sa.Text)]
     return own.op("||")(sa.func.jsonb_build_object(*pairs)) if pairs else own
+
+
+def _named_attributes(table: sa.Table, settings: Settings) -> dict[str, ColumnMap]:
+    """Return the configured attributes, and the column with recorded verdicts.
+
+    Raises:
+        ConfigError: The table has no such column.
+    """
+    named, verdicts = dict(settings.source.attributes), settings.judge.column
+    if verdicts is not None and verdicts not in named and (verdicts in table.c or "attributes" not in table.c):
+        _column(table, "judge.column", verdicts)
+        named[verdicts] = ColumnMap(column=verdicts)
+    return named
 
 
 def _segments(settings: Settings) -> sa.CompoundSelect[Any]:
