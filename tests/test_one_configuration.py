@@ -29,6 +29,7 @@ from anchorwatch.settings.extensions import load_extensions
 from anchorwatch.settings.identity import identity_of
 from anchorwatch.simulator.judge_server import MODEL
 from anchorwatch.steps import nightly
+from anchorwatch.steps.one_configuration import require_job_run
 from anchorwatch.steps.run import Run, recorded, start_run
 from anchorwatch.warehouse import connect
 from anchorwatch.warehouse.initialise import initialise
@@ -217,12 +218,20 @@ def stored(engine):
     return {name: table_rows(engine, name) for name in names}
 
 
-def test_a_night_of_workers_that_differ_stops_and_mended_pays_for_nothing_again(engine, tmp_path, judge_server):
+def work_here(config, monkeypatch, *steps):
+    """Do steps of the night in this process: it is a worker like the others."""
+    monkeypatch.setenv("ANCHORWATCH_CONFIG", str(config))
+    worker_process.work("night", DAY, list(steps))
+
+
+def test_a_night_of_workers_that_differ_stops_and_mended_pays_for_nothing_again(
+    engine, tmp_path, judge_server, monkeypatch
+):
     """The night is done by processes; three of them have another configuration, rubric or extension."""
     one = write_world(tmp_path / "one", judge_server.url)
     initialise(engine, Settings(logging_policy="complete", segments=[{"name": "model"}]))
     insert_requests(engine, traffic(1))
-    assert end(start(one, "open_day", "sample", "evaluate", "judge"))[0] == 0
+    work_here(one, monkeypatch, "open_day", "sample", "evaluate", "judge")
     before, paid = stored(engine), judge_server.calls
     assert paid > 0
     others = {}
@@ -236,8 +245,8 @@ def test_a_night_of_workers_that_differ_stops_and_mended_pays_for_nothing_again(
     for key, (code, line) in told.items():
         assert code == 2
         assert re.fullmatch(
-            rf"error: run night of {DAY} began on \S+ \(process \d+\), and \S+ \(process \d+\) differs from it in "
-            rf"{re.escape(key)}( \(and in \d+ more\))?\. Nothing .*\n",
+            rf"error: run night of {DAY} began on \S+ \(process {os.getpid()}\), and \S+ \(process \d+\) differs from "
+            rf"it in {re.escape(key)}( \(and in \d+ more\))?\. Nothing .*\n",
             line,
         ), line
     assert stored(engine) == before
@@ -246,7 +255,10 @@ def test_a_night_of_workers_that_differ_stops_and_mended_pays_for_nothing_again(
     assert f"error: {error}\n" in {line for _, line in told.values()}
     assert scalar(engine, "SELECT COUNT(*) FROM day_partitions") == 0
 
-    assert end(start(one, "judge", "summarise", "detect")) == (0, "")
+    shutil.rmtree(other.parent)
+    assert end(start(write_world(other.parent, judge_server.url), "evaluate", "judge")) == (0, "")
+    work_here(one, monkeypatch, "summarise", "detect")
+    load_extensions(tmp_path / "none")
     assert judge_server.calls == paid
     assert query_all(engine, "SELECT status, error FROM runs") == [("success", None)]
     assert scalar(engine, "SELECT COUNT(*) FROM samples") == 24
@@ -256,13 +268,14 @@ def test_a_night_of_workers_that_differ_stops_and_mended_pays_for_nothing_again(
 def test_another_checkout_is_named(engine, worlds, tmp_path, monkeypatch):
     monkeypatch.setenv("ANCHORWATCH_CONFIG", str(worlds[0]))
     settings = load_settings()
-    initialise(engine, settings)
     book = load_rules(settings)
-    nightly.open_day(engine, settings, book, Run("night", DAY, "backfill"))
+    with connect(engine) as connection:
+        create_source_views(connection, settings)
+        start_run(connection, Run("night", DAY, "backfill"), settings, book)
     version, query_file = tmp_path / "version", tmp_path / "query"
     for package in (version, query_file):
         for part in ("anchorwatch", "evaluators", "sql", "config"):
-            shutil.copytree(bundled(part), package / part, ignore=shutil.ignore_patterns("__pycache__"))
+            shutil.copytree(bundled(part), package / part)
     edit("anchorwatch/__init__.py", '"0.1.0"', '"0.1.1"')(version)
     edit("sql/daily_cells/query.sql", "query_type", "query_type ")(query_file)
     tried = {"code version 0.1.0 / 0.1.1 (and": version, "sql/daily_cells/query.sql. Nothing": query_file}
@@ -313,11 +326,17 @@ def test_no_step_works_with_another_configuration(engine, settings, night):
             step(**arguments)
         names.append(step.__name__)
         assert stored(engine) == before, step.__name__
+    with pytest.raises(ConfigError, match="rules: false_alarms_per_quarter"):
+        nightly.detect(engine, settings, BOOK.model_copy(update={"false_alarms_per_quarter": 9.0}), night, DAY)
+    nightly.evaluate(engine, settings, replace(night, book=None))
     assert {"sample", "evaluate", "send_batches", "store_batches", "judge", "summarise", "publish", "detect"} <= {*names}
 
 
 def test_the_first_task_begins_the_run_anew_with_another_configuration(engine, settings, night, judge_server):
-    other = changed(settings, rubrics=["quality", "safety"])
+    other, before = changed(settings, rubrics=["quality", "safety"]), stored(engine)
+    nightly.open_day(engine, settings, BOOK, night)
+    for table in ("work_samples", "work_evaluations", "work_opinions"):
+        assert stored(engine)[table] == before[table] != [], "the same configuration goes on with what there is"
     nightly.open_day(engine, other, BOOK, night)
     assert {len(stored(engine)[table]) for table in ("work_samples", "work_evaluations", "work_opinions")} == {0}
     with pytest.raises(ConfigError, match=r"differs from it in judge\.rubrics\[1\]"):
@@ -325,13 +344,6 @@ def test_the_first_task_begins_the_run_anew_with_another_configuration(engine, s
     run_night(engine, other, DAY, run_id="night")
     assert scalar(engine, "SELECT COUNT(DISTINCT epoch) FROM evaluations WHERE evaluator = 'quality'") == 1
     assert scalar(engine, "SELECT COUNT(*) FROM evaluations WHERE evaluator = 'hallucination'") == 0
-
-
-def test_the_first_task_keeps_what_the_same_configuration_made(engine, settings, night):
-    before = stored(engine)
-    nightly.open_day(engine, settings, BOOK, night)
-    assert stored(engine)["work_opinions"] == before["work_opinions"] != []
-    assert stored(engine)["work_samples"] == before["work_samples"] != []
 
 
 def test_a_step_that_works_while_the_run_begins_anew_elsewhere_leaves_nothing(engine, settings, night):
@@ -347,16 +359,6 @@ def test_a_step_that_works_while_the_run_begins_anew_elsewhere_leaves_nothing(en
         nightly.publish(engine, other, night, 24)
 
 
-def test_a_day_is_not_published_by_another_configuration_than_it_was_made_with(engine, settings, night):
-    """The run begins anew between the check at the beginning of `summarise` and its transaction."""
-    with connect(engine) as connection:
-        connection.exec_driver_sql("UPDATE runs SET config_hash = 'x', code_version = '0.0.9'")
-    with pytest.raises(ConfigError, match=r"differs from it in code version 0\.0\.9 / 0\.1\.0\+"):
-        nightly.publish(engine, settings, night, 24)
-    assert scalar(engine, "SELECT COUNT(*) FROM samples") == 0
-    assert scalar(engine, "SELECT COUNT(*) FROM day_partitions") == 0
-
-
 def test_views_on_the_log_that_somebody_replaced_stop_the_run(engine, settings, night):
     with connect(engine) as connection:
         create_source_views(connection, settings.model_copy(update={"logging_policy": "column"}))
@@ -367,17 +369,55 @@ def test_views_on_the_log_that_somebody_replaced_stop_the_run(engine, settings, 
     assert scalar(engine, "SELECT COUNT(*) FROM samples") == 24
 
 
-@pytest.mark.parametrize("table", ["work_evaluations", "work_opinions"])
-def test_a_day_of_two_epochs_is_refused_whatever_the_reason(engine, settings, night, table):
-    change = f"UPDATE {table} SET epoch = 'other' WHERE evaluator = 'quality' AND RIGHT(request_id, 1) = '1'"
+def test_a_day_of_two_epochs_is_refused_whatever_the_reason(engine, settings, night):
+    for table in ("work_evaluations", "work_opinions"):
+        change = f"UPDATE {table} SET epoch = %s WHERE evaluator = 'quality' AND RIGHT(request_id, 1) = '1'"
+        ((epoch,),) = query_all(engine, f"SELECT DISTINCT epoch FROM {table} WHERE evaluator = 'quality'")
+        with connect(engine) as connection:
+            assert connection.exec_driver_sql(change, ("other",)).rowcount == 3
+        with pytest.raises(QualityGateFailed, match=r"quality: .*, other \(3 scores\)\. No result was published"):
+            nightly.summarise(engine, settings, night, 24)
+        with connect(engine) as connection:
+            connection.exec_driver_sql(change, (epoch,))
+    assert scalar(engine, "SELECT COUNT(*) FROM day_partitions") == 0
+    nightly.summarise(engine, settings, night, 24)
+
+
+def test_the_transaction_that_publishes_compares_too(engine, settings, night):
+    """The run may begin anew between the check at the beginning of `summarise` and its transaction."""
     with connect(engine) as connection:
-        assert connection.exec_driver_sql(change).rowcount == 3
-    with pytest.raises(QualityGateFailed, match=r"quality: .*, other \(3 scores\)\. No result was published"):
-        nightly.summarise(engine, settings, night, 24)
+        connection.exec_driver_sql("UPDATE runs SET config_hash = 'x', code_version = '0.0.9'")
+    with pytest.raises(ConfigError, match=r"differs from it in code version 0\.0\.9 / 0\.1\.0\+"):
+        nightly.publish(engine, settings, night, 24)
+    assert scalar(engine, "SELECT COUNT(*) FROM samples") == 0
     assert scalar(engine, "SELECT COUNT(*) FROM day_partitions") == 0
 
 
-def test_rules_count_where_they_are_given(engine, settings, night):
-    with pytest.raises(ConfigError, match="rules: false_alarms_per_quarter"):
-        nightly.detect(engine, settings, BOOK.model_copy(update={"false_alarms_per_quarter": 9.0}), night, DAY)
-    nightly.evaluate(engine, settings, replace(night, book=None))
+# They begin a run; clearing them begins it anew.
+FIRST = {"nightly.check_logs", "health.poll_providers", "late.changed_days"}
+
+
+def test_no_task_of_airflow_works_with_another_configuration_or_is_retried(engine, worlds, monkeypatch, tmp_path):
+    """All functions that tasks of the three DAGs call: a new one is tried without being added here."""
+    one, other = worlds
+    monkeypatch.setenv("ANCHORWATCH_CONFIG", str(one))
+    settings = load_settings()
+    book = load_rules(settings)
+    with connect(engine) as connection:
+        create_source_views(connection, settings)
+        start_run(connection, Run("r", DAY, "manual"), settings, book)
+        for job in ("health", "late_data"):
+            require_job_run(connection, job, "r", identity_of(settings, book), is_first=True)
+    DIFFERENCES["rules: drop.change"](other.parent)
+    script = Path(worker_process.__file__).with_name("airflow_task_process.py")
+    env = {**os.environ, "ANCHORWATCH_CONFIG": str(other), "AIRFLOW_HOME": str(tmp_path / "airflow")}
+    command = [sys.executable, "-W", "ignore", str(script), "r", str(DAY), *FIRST]
+    done = subprocess.run(command, capture_output=True, text=True, env=env, timeout=300)
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout.splitlines()[-1])
+    assert {"nightly.judge", "nightly.send_alerts", "health.tick", "health.send_alerts"} < found.keys()
+    for name, (kind, said) in found.items():
+        assert kind == "AirflowFailException", name
+        job = {"nightly": f"r of {DAY}", "health": "r of health"}[name.partition(".")[0]]
+        assert f"run {job} began on " in said
+        assert "differs from it in rules: drop.change. Nothing" in said, name
