@@ -350,11 +350,16 @@ def test_the_first_task_begins_the_run_anew_with_another_configuration(engine, s
 
 def test_a_step_that_works_while_the_run_begins_anew_elsewhere_leaves_nothing(engine, settings, night):
     other = changed(settings, rubrics=["quality", "safety"])
-    with pytest.raises(ConfigError, match="differs from it in"), recorded(engine, night, settings):
-        with connect(engine) as connection:
-            start_run(connection, night, other, BOOK)
-        nightly.sample(engine, other, night)
-        nightly.evaluate(engine, other, night)
+
+    def begins_anew_elsewhere_meanwhile():
+        with recorded(engine, night, settings):
+            with connect(engine) as connection:
+                start_run(connection, night, other, BOOK)
+            nightly.sample(engine, other, night)
+            nightly.evaluate(engine, other, night)
+
+    with pytest.raises(ConfigError, match="differs from it in"):
+        begins_anew_elsewhere_meanwhile()
     for table in ("work_samples", "work_evaluations", "work_opinions"):
         assert stored(engine)[table] == [], "nobody can say which rows are of which configuration"
     with pytest.raises(Exception, match="start the day again"):
@@ -364,7 +369,7 @@ def test_a_step_that_works_while_the_run_begins_anew_elsewhere_leaves_nothing(en
 def test_views_on_the_log_that_somebody_replaced_stop_the_run(engine, settings, night):
     with connect(engine) as connection:
         create_source_views(connection, settings.model_copy(update={"logging_policy": "column"}))
-    with pytest.raises(ConfigError, match="source_requests, source_segments.*has replaced them"):
+    with pytest.raises(ConfigError, match=r"source_requests, source_segments.*has replaced them"):
         nightly.summarise(engine, settings, night, 24)
     assert scalar(engine, "SELECT COUNT(*) FROM day_partitions") == 0
     run_night(engine, settings, DAY, run_id="night")
