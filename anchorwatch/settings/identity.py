@@ -49,19 +49,32 @@ class Identity:
         return [_shown(key, other.get(key), mine.get(key)) for key in keys]
 
 
+_latest: tuple[Settings, RuleBook | None, dict[str, str], Identity] | None = None
+
+
 def identity_of(settings: Settings, book: RuleBook | None) -> Identity:
     """Return the identity of a configuration, its rules, and everything that is shipped or lies beside it.
+
+    Made once for as long as a process uses the same ones.
 
     Args:
         book: None where a step uses no rules.
     """
+    global _latest
+    extensions = extension_files()
+    if _latest is None or _latest[0] is not settings or _latest[1] is not book or _latest[2] != extensions:
+        _latest = (settings, book, extensions, _made(settings, book, extensions))
+    return _latest[3]
+
+
+def _made(settings: Settings, book: RuleBook | None, extensions: Mapping[str, str]) -> Identity:
     parts = dict(versions())
     parts |= {name: _HASH + digest for name, digest in shipped_files().items()}
     parts |= _hashed("", settings.model_dump(mode="json", exclude=_OF_THE_MACHINE))
     if book is not None:
         parts |= _rules(book)
     parts |= _hashed("config/prices.yaml: ", shipped_prices().model_dump(mode="json"))
-    parts |= {f"{settings.extensions}/{name}": _HASH + digest for name, digest in extension_files().items()}
+    parts |= {f"{settings.extensions}/{name}": _HASH + digest for name, digest in extensions.items()}
     if settings.judge.anchors is not None:
         parts[settings.judge.anchors] = _HASH + file_hash(beside_config(settings.judge.anchors, "judge.anchors"))
     return Identity(parts, has_rules=book is not None)
