@@ -7,6 +7,8 @@ night too. A tick costs the same whatever the history. A backfill fills the roll
 
 - `poll_providers` is skipped where no status pages are configured; a page that cannot be read is a warning.
 - `tick` failed: the warehouse does not answer. The next one catches up from the watermark.
+- Any task failed with "differs from it in": workers have different configurations. See
+  docs/runbooks/configurations_differ.md; the next run begins with its own.
 - `page_oncall`, `notify_slack` are skipped where there is nothing to send; failed: the channel is down, and the
   next run sends.
 """

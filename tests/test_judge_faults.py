@@ -198,7 +198,8 @@ class TestCheckAsksTheJudge:
 def test_no_run_stays_running_whatever_stops_it(engine, settings, stop):
     run = Run("r1", DAY, "cli")
     initialise(engine, settings)
-    start_run(engine, run, settings, RuleBook(rules=[]))
-    with pytest.raises(stop), recorded(engine, run):
+    with connect(engine) as connection:
+        start_run(connection, run, settings, RuleBook(rules=[]))
+    with pytest.raises(stop), recorded(engine, run, settings):
         raise stop("a prompt that somebody logged")
     assert scalar(engine, "SELECT status || ': ' || error FROM runs") == f"failed: stopped by {stop.__name__}"

@@ -1,10 +1,10 @@
 """Settings, warehouse and run as a task sees them."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import wraps
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 import sqlalchemy as sa
 from airflow.sdk import BaseHook, Connection, get_current_context
@@ -12,8 +12,10 @@ from airflow.sdk.exceptions import AirflowFailException, AirflowNotFoundExceptio
 
 from anchorwatch.errors import ConfigError, QualityGateFailed
 from anchorwatch.settings import RuleBook, Settings, load_rules, load_settings
+from anchorwatch.settings.identity import identity_of
+from anchorwatch.steps.one_configuration import require_job_run
 from anchorwatch.steps.run import Run, RunType, pick_run_date
-from anchorwatch.warehouse import make_engine, warehouse_url
+from anchorwatch.warehouse import connect, make_engine, warehouse_url
 
 WAREHOUSE_CONNECTION = "anchorwatch_warehouse"
 _T = TypeVar("_T")
@@ -45,12 +47,28 @@ class Task(Warehouse):
 
 def current_task() -> Task:
     """Read the configuration and find out which day this run is about."""
-    place = current_warehouse()
-    return Task(place.settings, place.book, place.engine, _run())
+    place = _warehouse()
+    return Task(place.settings, place.book, place.engine, replace(_run(), book=place.book))
 
 
-def current_warehouse() -> Warehouse:
-    """Read the configuration and find the warehouse."""
+def current_job(job: Literal["health", "late_data"], *, is_first: bool) -> Warehouse:
+    """Read the configuration and find the warehouse, for a task of a DAG that is about no day.
+
+    Args:
+        is_first: Whether this is the first task of its DAG: clearing it begins the run anew.
+
+    Raises:
+        ConfigError: The run began with another configuration.
+    """
+    place = _warehouse()
+    run_id: str = get_current_context()["dag_run"].run_id
+    with connect(place.engine) as connection:
+        identity = identity_of(place.settings, place.book)
+        require_job_run(connection, job, run_id, identity, is_first=is_first)
+    return place
+
+
+def _warehouse() -> Warehouse:
     from anchorwatch.drift.checks import check_rules
     from anchorwatch.settings.metrics import metrics_of
 

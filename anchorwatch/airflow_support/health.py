@@ -6,7 +6,7 @@ from typing import Any
 from airflow.sdk import get_current_context
 from airflow.sdk.exceptions import AirflowSkipException
 
-from anchorwatch.airflow_support.context import Warehouse, current_warehouse, stops_for_good
+from anchorwatch.airflow_support.context import current_job, stops_for_good
 from anchorwatch.errors import ConfigError
 from anchorwatch.steps import health
 
@@ -14,7 +14,7 @@ from anchorwatch.steps import health
 @stops_for_good
 def poll_providers() -> int:
     """Read the providers' status pages; a page that cannot be read is a warning."""
-    place = current_warehouse()
+    place = current_job("health", is_first=True)
     if not place.settings.providers:
         raise AirflowSkipException("no providers are configured")
     problems = health.poll_providers(place.engine, place.settings, datetime.now(UTC))
@@ -26,7 +26,7 @@ def poll_providers() -> int:
 @stops_for_good
 def tick() -> dict[str, Any]:
     """Look at the last minutes."""
-    place, context = current_warehouse(), get_current_context()
+    place, context = current_job("health", is_first=False), get_current_context()
     dag_run: Any = context["dag_run"]
     kind = str(getattr(dag_run.run_type, "value", dag_run.run_type))
     now = datetime.now(UTC)
@@ -48,7 +48,7 @@ def send_alerts(channel: str) -> int:
     """Send what waits for a channel, whoever raised it; skipped in a backfill."""
     from anchorwatch.airflow_support.sending import send_pending
 
-    place: Warehouse = current_warehouse()
+    place = current_job("health", is_first=False)
     dag_run: Any = get_current_context()["dag_run"]
     if str(getattr(dag_run.run_type, "value", dag_run.run_type)) == "backfill":
         raise AirflowSkipException("a backfill sends nothing")

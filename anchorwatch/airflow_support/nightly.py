@@ -8,6 +8,8 @@ from anchorwatch.airflow_support.context import current_task, stops_for_good
 from anchorwatch.airflow_support.judge import endpoint_for
 from anchorwatch.steps import nightly
 from anchorwatch.steps.progress import LoggedProgress
+from anchorwatch.steps.run import require_configuration
+from anchorwatch.warehouse import connect
 
 
 @stops_for_good
@@ -89,6 +91,8 @@ def send_alerts(channel: str) -> int:
     from anchorwatch.airflow_support.sending import send_pending
 
     task = current_task()
+    with connect(task.engine) as connection:
+        require_configuration(connection, task.run, task.settings)
     if task.run.run_type == "backfill":
         raise AirflowSkipException("a backfill sends nothing")
     return send_pending(task, channel)

@@ -22,3 +22,8 @@ def preload() -> None:
     import anchorwatch.quality_gate
     import anchorwatch.sampling
     import anchorwatch.scoring  # noqa: F401
+    from anchorwatch.settings.shipped import shipped_files, versions
+
+    # Tasks run the modules as they are now: their identity is of now, too, whatever becomes of the files.
+    shipped_files()
+    versions()

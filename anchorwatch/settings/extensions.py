@@ -5,11 +5,15 @@ import sys
 from pathlib import Path
 
 from anchorwatch.errors import ConfigError
+from anchorwatch.settings.shipped import file_hash
 from evaluators import RubricError, read_rubric
 from evaluators.registry import forget_extensions, registering_extensions
 from evaluators.rubric import add_rubrics
 
 _loaded: dict[Path, tuple[tuple[str, int, int], ...]] = {}
+_hashes: dict[str, str] = {}
+# Evaluators and rubrics, modules they import, and the small files that evaluators read.
+_SUFFIXES = frozenset({".py", ".md", ".yaml", ".yml", ".json", ".jsonl", ".csv", ".txt"})
 
 
 def load_extensions(folder: Path) -> None:
@@ -27,6 +31,8 @@ def load_extensions(folder: Path) -> None:
         return
     _loaded.clear()
     forget_extensions()
+    _hashes.clear()
+    _hashes.update(_hashes_of(folder))
     try:
         add_rubrics([read_rubric(file) for file in files if file.suffix == ".md" and file.name != "README.md"])
     except RubricError as error:
@@ -36,6 +42,21 @@ def load_extensions(folder: Path) -> None:
             if file.suffix == ".py":
                 _run(file)
     _loaded[folder] = state
+
+
+def extension_files() -> dict[str, str]:
+    """Return the hashes of the files of the folder that was loaded last, by name, as they were then."""
+    return dict(_hashes)
+
+
+def _hashes_of(folder: Path) -> dict[str, str]:
+    """Return hashes of what a score may depend on: not of a README, nor of what Python keeps there."""
+    names = (path.relative_to(folder) for path in sorted(folder.rglob("*")) if path.suffix in _SUFFIXES)
+    return {
+        name.as_posix(): file_hash(folder / name)
+        for name in names
+        if name.name != "README.md" and not any(part.startswith((".", "__pycache__")) for part in name.parts)
+    }
 
 
 def _run(file: Path) -> None:

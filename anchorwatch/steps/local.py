@@ -1,6 +1,7 @@
 """A night without Airflow: the steps in this process, one after the other."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import date
 from typing import TYPE_CHECKING
 
@@ -29,6 +30,7 @@ def run_day(
     Raises:
         AnchorwatchError: As the steps do.
     """
+    run = replace(run, book=book)
     progress("checking logs")
     rows = nightly.open_day(engine, settings, book, run)
     if rows:

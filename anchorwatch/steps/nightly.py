@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import date
 from typing import TYPE_CHECKING
 
@@ -12,7 +13,7 @@ from anchorwatch.scoring.interactions import Shard
 from anchorwatch.settings import RuleBook, Settings, beside_config
 from anchorwatch.steps.costs import summarise_costs
 from anchorwatch.steps.derive import derive
-from anchorwatch.steps.run import Run, clock, finish_run, record_rows, recorded, start_run
+from anchorwatch.steps.run import Run, clock, finish_run, record_rows, recorded, require_configuration, start_run
 from anchorwatch.warehouse import connect
 from anchorwatch.warehouse.source_view import create_source_views
 
@@ -31,10 +32,11 @@ def open_day(engine: sa.Engine, settings: Settings, book: RuleBook, run: Run) ->
     """
     from anchorwatch.quality_gate import check_logs
 
+    run = replace(run, book=book)
     with connect(engine) as connection:
         create_source_views(connection, settings)
-    start_run(engine, run, settings, book)
-    with recorded(engine, run):
+        start_run(connection, run, settings, book)
+    with recorded(engine, run, settings):
         outcome = check_logs(engine, settings, run.run_id, run.run_date)
     for warning in outcome.warnings:
         print(f"warning: {warning}", flush=True)
@@ -45,7 +47,7 @@ def sample(engine: sa.Engine, settings: Settings, run: Run) -> list[int]:
     """Draw the day's sample; return the shards the judge has to work on."""
     from anchorwatch.sampling import draw_sample
 
-    with recorded(engine, run), connect(engine) as connection:
+    with recorded(engine, run, settings), connect(engine) as connection:
         counts = draw_sample(connection, settings, run.run_id, run.run_date)
     print(
         f"{run.run_date}: {counts.logged} logged rows, {counts.selected} chosen for the judge"
@@ -59,7 +61,7 @@ def evaluate(engine: sa.Engine, settings: Settings, run: Run) -> int:
     """Run the deterministic evaluators over every logged row; return the number of scores."""
     from anchorwatch.scoring import run_checks
 
-    with recorded(engine, run):
+    with recorded(engine, run, settings):
         return run_checks(engine, settings, run.run_id, run.run_date)
 
 
@@ -69,9 +71,9 @@ def send_batches(
     """Send one shard's questions to the Batch API where that is wanted; return the batches to wait for."""
     from anchorwatch.steps import batch_mode
 
-    if not batch_mode.wants_batch(settings, run.run_date, today):
-        return []
-    with recorded(engine, run):
+    with recorded(engine, run, settings):
+        if not batch_mode.wants_batch(settings, run.run_date, today):
+            return []
         return batch_mode.send_batches(engine, settings, endpoint, Shard(run.run_id, run.run_date, shard, shards))
 
 
@@ -85,7 +87,7 @@ def store_batches(
     """
     from anchorwatch.steps import batch_mode
 
-    with recorded(engine, run):
+    with recorded(engine, run, settings):
         batch_mode.store_batches(engine, settings, endpoint, Shard(run.run_id, run.run_date, shard, shards))
 
 
@@ -105,7 +107,7 @@ def judge(
     from anchorwatch.scoring.anchors import read_anchors
 
     part = Shard(run.run_id, run.run_date, shard, shards)
-    with recorded(engine, run):
+    with recorded(engine, run, settings):
         if shard == 0 and settings.judge.anchors is not None:
             anchors = read_anchors(beside_config(settings.judge.anchors, "judge.anchors"))
             found = judge_anchors(engine, settings, endpoint, part, anchors, tasks=tasks)
@@ -126,9 +128,10 @@ def summarise(engine: sa.Engine, settings: Settings, run: Run, rows: int) -> Non
     """Check the results and publish the day: ledger, scores and metrics in one transaction.
 
     Raises:
-        QualityGateFailed: Too many rows are unscored; nothing is published.
+        QualityGateFailed: Too many rows are unscored, or an evaluator's scores are of more than one epoch; nothing is
+            published.
     """
-    with recorded(engine, run):
+    with recorded(engine, run, settings, makes_work=False):
         if rows:
             from anchorwatch.quality_gate import check_results
             from anchorwatch.scoring.reviews import main_evaluator, make_review
@@ -139,12 +142,17 @@ def summarise(engine: sa.Engine, settings: Settings, run: Run, rows: int) -> Non
 
 
 def publish(engine: sa.Engine, settings: Settings, run: Run, rows: int) -> None:
-    """Replace the day by what the run made of it, in one transaction."""
+    """Replace the day by what the run made of it, in one transaction.
+
+    Raises:
+        QualityGateFailed: An evaluator's scores are of more than one epoch.
+    """
     from anchorwatch.metrics import publish_day
-    from anchorwatch.scoring.epoch_table import store_epochs
+    from anchorwatch.scoring.epoch_table import require_one_epoch, store_epochs
     from anchorwatch.scoring.reviews import main_evaluator, make_review
 
     with connect(engine) as connection:
+        require_one_epoch(connection, run.run_id, run.run_date)
         counts = publish_day(
             connection,
             settings,
@@ -154,6 +162,7 @@ def publish(engine: sa.Engine, settings: Settings, run: Run, rows: int) -> None:
             main_evaluator=main_evaluator(make_review(settings)),
         )
         store_epochs(connection, settings)
+        require_configuration(connection, run, settings)
         record_rows(connection, run, counts.rows_in, counts.rows_judged, counts.rows_unscored)
 
 
@@ -165,8 +174,9 @@ def detect(engine: sa.Engine, settings: Settings, book: RuleBook, run: Run, toda
     """
     from anchorwatch.alerting import queue_alerts
 
+    run = replace(run, book=book)
     airflow_run_id = run.run_id if run.run_type in ("scheduled", "manual") else None
-    with recorded(engine, run):
+    with recorded(engine, run, settings, makes_work=False):
         days = derive(engine, book)
         with connect(engine) as connection:
             queued = queue_alerts(
