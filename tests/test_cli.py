@@ -213,3 +213,21 @@ def test_the_report_shows_what_fires(engine, settings):
     assert "PAGE  quality-page: quality" in shown
     assert "all=all: -50%" in shown
     assert f"new: model_version m-1-b first seen {DAY + timedelta(days=9)}" in shown
+
+
+def test_a_defect_is_one_line_without_what_its_message_quotes(monkeypatch, capsys):
+    from anchorwatch.cli import app
+
+    def broken():
+        raise KeyError("a prompt that somebody logged")
+
+    monkeypatch.setattr(app, "app", broken)
+    with pytest.raises(SystemExit) as stopped:
+        app.main()
+    shown = capsys.readouterr().err
+    assert stopped.value.code == 1
+    assert "unexpected KeyError at test_cli.py:" in shown
+    assert "a prompt" not in shown
+    monkeypatch.setenv("ANCHORWATCH_DEBUG", "1")
+    with pytest.raises(KeyError):
+        app.main()

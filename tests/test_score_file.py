@@ -33,6 +33,7 @@ def call(server, source, output, *options, config=None, **popen):
         return subprocess.Popen(list(map(str, command)), env=environment)
     done = subprocess.run(list(map(str, command)), env=environment, capture_output=True, text=True, timeout=120)
     assert "Traceback" not in done.stderr, done.stderr
+    assert "a defect of Anchorwatch" not in done.stderr, done.stderr
     return done
 
 

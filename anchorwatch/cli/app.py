@@ -1,6 +1,9 @@
 """The commands put together, and errors turned into one line and an exit code."""
 
+import os
 import sys
+import traceback
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -31,14 +34,23 @@ def _options(
     ] = None,
     version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True)] = False,
 ) -> None:
-    import os
-
     if config:
         os.environ["ANCHORWATCH_CONFIG"] = config
 
 
 for _module in (database, data, night, evaluate, money, look, drift, health, alerts, labels, demo, docs):
     _module.register(app)
+
+
+def _defect(error: Exception) -> str:
+    """Say where an error came from that nobody has foreseen."""
+    steps = traceback.extract_tb(error.__traceback__)
+    own = [step for step in steps if "anchorwatch" in step.filename or "evaluators" in step.filename] or steps
+    place = f"{Path(own[-1].filename).name}:{own[-1].lineno} in {own[-1].name}"
+    return (
+        f"unexpected {type(error).__name__} at {place}: a defect of Anchorwatch {__version__}; "
+        "ANCHORWATCH_DEBUG=1 shows the traceback"
+    )
 
 
 def main() -> None:
@@ -50,6 +62,12 @@ def main() -> None:
         sys.exit(2 if isinstance(error, ConfigError) else 1)
     except BrokenPipeError:
         sys.exit(0)
+    except Exception as error:
+        if os.environ.get("ANCHORWATCH_DEBUG"):
+            raise
+        # Its message may quote a row or a secret, so only its kind and place are shown.
+        print(f"error: {_defect(error)}", file=sys.stderr)
+        sys.exit(1)
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         sys.exit(130)

@@ -12,4 +12,5 @@ def call(*arguments: Any, **environment: Any) -> subprocess.CompletedProcess[str
     env = {**os.environ, "COLUMNS": "200", **{name: str(value) for name, value in environment.items()}}
     done = subprocess.run(command, capture_output=True, text=True, env=env, timeout=120)
     assert "Traceback" not in done.stderr, done.stderr
+    assert "a defect of Anchorwatch" not in done.stderr, done.stderr
     return done
