@@ -310,7 +310,7 @@ def test_refused_and_rejected_questions_are_not_sent_again(day, by_batch, judge_
 
     batches.output = output
     totals = finish(day, by_batch)
-    assert totals.reasons == {"judge_refused": 1, "judge_rejected_request_400": 1}
+    assert totals.reasons == {"judge_refused": 1, "judge_input_too_long": 1}
     assert (len(batches.created), judge_server.calls) == (1, 0)
     assert booked(day)[0] == ROWS - 1
 

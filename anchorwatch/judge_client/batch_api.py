@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ from anchorwatch.errors import ConfigError, TransientError
 from anchorwatch.judge_client.batch_lines import BatchLine, batch_line, read_line, split_lines
 from anchorwatch.judge_client.batch_states import CODES, BatchState, one_line, read_state, step_of
 from anchorwatch.judge_client.endpoint import JudgeEndpoint
+from anchorwatch.judge_client.rejection import quotable
 from anchorwatch.settings.judging import JudgeSettings
 
 __all__ = ["BatchApi", "BatchApiDown", "BatchGone", "BatchState", "BatchUnsupported", "QueueFull", "batch_line"]
@@ -128,7 +130,11 @@ class BatchApi:
         state = read_state(batch)
         if state is None:
             raise BatchApiDown(f"the Batch API at {self.endpoint.name} answered something that is no batch")
-        return state
+        return replace(state, problem=self._shown(state.problem))
+
+    def _shown(self, said: str | None) -> str | None:
+        """Return the endpoint's words as people may see them."""
+        return self.endpoint.hide_secrets(quotable(said, "", self.endpoint.api_key)) if said else None
 
     def _unsupported(self, status: int) -> BatchUnsupported:
         return BatchUnsupported(f"{self.endpoint.name} has no Batch API ({status}): set judge.mode: realtime")
@@ -166,6 +172,7 @@ class BatchApi:
         if status == 404:
             return BatchGone(f"{where} knows no such batch or file")
         code, said = _said(error)
+        said = self._shown(said)
         told = f"{where} answered {status}" + (f": {said}" if said else "")
         step = step_of(code, said)
         if step == "stop":

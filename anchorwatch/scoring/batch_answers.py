@@ -11,6 +11,7 @@ from anchorwatch.judge_client import CHARS_PER_TOKEN, Outcome
 from anchorwatch.judge_client.batch_api import BatchApi, BatchGone
 from anchorwatch.judge_client.batch_lines import BatchLine
 from anchorwatch.judge_client.batch_states import BatchState
+from anchorwatch.judge_client.rejection import quotable
 from anchorwatch.scoring import batch_ledger, batch_records
 from anchorwatch.scoring.answers import CallLedger
 from anchorwatch.scoring.batch_ledger import UNANSWERED, Line, Settled, Sums
@@ -23,6 +24,7 @@ from anchorwatch.scoring.panel import with_model
 from anchorwatch.scoring.reviews import make_review
 from anchorwatch.settings import Settings
 from anchorwatch.warehouse import connect
+from evaluators import Interaction
 
 LINES_AT_ONCE = 500
 LOOKS = 5
@@ -39,7 +41,7 @@ class Stored:
 
     Attributes:
         kind: `stored`; `late`: a file is not there yet; `rejected`: the endpoint took none of its questions.
-        problem: What the endpoint said of the last line that went wrong.
+        problem: What the endpoint said of the first line that went wrong.
     """
 
     kind: Literal["stored", "late", "rejected"]
@@ -95,7 +97,7 @@ class _Storing:
             for key, line in ours.items():
                 found = lines[key]
                 if not found.is_answer:
-                    self._problem = found.problem or self._problem
+                    self._problem = self._problem or self._words(found, rows.get(line.request_id))
                     settled.append(settled_as(found))
                     continue
                 earlier = tries.get(key, batch_ledger.Tries())
@@ -105,6 +107,13 @@ class _Storing:
             batch_ledger.settle(connection, self._batch, settled)
             self._claims.release(connection, [line.key for line in settled])
             self._ledger.save(connection, paid, self._claims)
+
+    def _words(self, line: BatchLine, row: Interaction | None) -> str | None:
+        """Return what the endpoint says of a line, without what it quotes of the logged text, and without secrets."""
+        if not line.problem:
+            return None
+        sent = "\n".join(m["content"] for m in self._review.request(row).messages) if row is not None else ""
+        return self._api.endpoint.hide_secrets(quotable(line.problem, sent, self._api.endpoint.api_key))
 
     def _end(self) -> Stored:
         """Settle what the files say nothing of, and close the batch."""

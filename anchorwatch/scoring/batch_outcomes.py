@@ -5,7 +5,8 @@ from dataclasses import dataclass, replace
 from anchorwatch.judge_client import Outcome
 from anchorwatch.judge_client.batch_lines import BatchLine
 from anchorwatch.judge_client.errors import Garbled, RowUnscored
-from anchorwatch.judge_client.reply import read_reply
+from anchorwatch.judge_client.rejection import Rejected
+from anchorwatch.judge_client.reply import FILTERED, read_reply
 from anchorwatch.scoring.batch_ledger import UNANSWERED, Ending, Settled, Tries
 from evaluators import Interaction, JudgeDeclined, MalformedReply, Review
 
@@ -22,9 +23,15 @@ class ReadLine:
 
 def settled_as(line: BatchLine) -> Settled:
     """Say what a line without an answer means: the endpoint rejects the question, or it may answer another time."""
-    if line.status is not None and 400 <= line.status < 500 and line.status not in (408, 409, 429):
-        return Settled(line.key, "final", f"judge_rejected_request_{line.status}")
-    return Settled(line.key, "unanswered", UNANSWERED if line.status is None else "judge_unavailable")
+    if line.status is None:
+        return Settled(line.key, "unanswered", UNANSWERED)
+    if not 400 <= line.status < 500 or line.status in (408, 409, 429):
+        return Settled(line.key, "unanswered", "judge_unavailable")
+    error = Rejected(line.status, line.body)
+    if error.is_filter or line.status in (403, 406, 451):
+        return Settled(line.key, "final", FILTERED)
+    too_long = error.is_too_long and line.status != 413
+    return Settled(line.key, "final", "judge_input_too_long" if too_long else f"judge_rejected_request_{line.status}")
 
 
 def read_outcome(review: Review, line: BatchLine, row: Interaction | None, earlier: Tries, reasks: int) -> ReadLine:
