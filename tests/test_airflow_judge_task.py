@@ -58,8 +58,8 @@ def task(engine, judge, tmp_path, monkeypatch):
     monkeypatch.setattr(context, "get_current_context", lambda: {"dag_run": dag_run, "params": {}})
     settings = load_settings()
     insert_requests(engine, [request_row(n, prompt=f"Question {n}?", response=f"It is {n}.") for n in range(ROWS)])
-    start_run(engine, Run("r", DAY, "scheduled"), settings, load_rules(settings))
     with connect(engine) as connection:
+        start_run(connection, Run("r", DAY, "scheduled"), settings, load_rules(settings))
         create_source_views(connection, settings)
         draw_sample(connection, settings, "r", DAY)
     return JudgeOperator(task_id="judge", shard=0, shards=1)

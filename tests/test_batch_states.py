@@ -71,8 +71,8 @@ def finish(engine, settings, part=PART):
 def judge_day(engine, settings, run):
     """Judge a day as a run does, without its gate and its tables; return what was judged."""
     rules, today = load_rules(settings), run.run_date + timedelta(days=1)
-    start_run(engine, run, settings, rules)
     with connect(engine) as connection:
+        start_run(connection, run, settings, rules)
         draw_sample(connection, settings, run.run_id, run.run_date)
     endpoint = judge_endpoint(settings.judge)
     unasked = nightly.judge_by_batches(engine, settings, endpoint, run, 0, 1, today)

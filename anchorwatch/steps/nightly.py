@@ -94,7 +94,7 @@ def advance_batches(
     shard: int,
     shards: int,
     *,
-    is_first: bool,
+    is_first: bool = True,
     has_given_up: bool = False,
 ) -> "BatchStep | None":
     """Store and send what can be stored and sent now of one shard; None: it has to be judged in real time.
