@@ -59,8 +59,8 @@ def task(engine, judge, tmp_path, monkeypatch):
     settings = load_settings()
     insert_requests(engine, [request_row(n, prompt=f"Question {n}?", response=f"It is {n}.") for n in range(ROWS)])
     with connect(engine) as connection:
-        start_run(connection, Run("r", DAY, "scheduled"), settings, load_rules(settings))
         create_source_views(connection, settings)
+        start_run(connection, Run("r", DAY, "scheduled"), settings, load_rules(settings))
         draw_sample(connection, settings, "r", DAY)
     return JudgeOperator(task_id="judge", shard=0, shards=1)
 
