@@ -12,7 +12,8 @@ or yesterday.
   docs/runbooks/quality_gate_failed.md.
 - Any task failed with "differs from it in": its worker has another configuration than the run began with. See
   docs/runbooks/configurations_differ.md; clearing `check_logs` begins the run anew.
-- `judge` deferred: the day went to the Batch API (`judge.mode`). Failing or clearing the task cancels the batch.
+- `judge` deferred: the day went to the Batch API (`judge.mode`), or waits for room in its queue. Failing or clearing
+  the task cancels the batch.
 - `judge` failed: the judge does not answer; what it answered is kept. Clear the task when it is back.
 - `summarise` failed: too few rows have a score; the day is as it was before.
 - `page_oncall`, `notify_slack` are skipped where there is nothing to send.

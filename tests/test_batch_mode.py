@@ -7,10 +7,12 @@ from warehouse_rows import DAY, insert_requests, request_row, scalar, table_rows
 
 from anchorwatch.errors import ConfigError, TransientError
 from anchorwatch.judge_client import judge_endpoint
-from anchorwatch.judge_client.batch_api import BatchApi, BatchUnsupported
+from anchorwatch.judge_client.batch_api import BatchUnsupported
 from anchorwatch.sampling import draw_sample
 from anchorwatch.scoring import batch_records, judge_shard
-from anchorwatch.scoring.batches import BatchSender
+from anchorwatch.scoring.batch_answers import _Storing
+from anchorwatch.scoring.batch_ledger import UNANSWERED_TRIES
+from anchorwatch.scoring.batch_waits import BatchCancelled
 from anchorwatch.scoring.interactions import Shard
 from anchorwatch.settings import Settings
 from anchorwatch.steps import batch_mode
@@ -45,15 +47,16 @@ def day(engine, batch_settings):
     return engine
 
 
-def send(engine, settings, part=PART):
-    with BatchApi(settings.judge, judge_endpoint(settings.judge)) as api:
-        return BatchSender(engine, settings, api, part).send()
+def send(engine, settings, part=PART, *, is_first=True):
+    """Send what is open; return the batches to wait for."""
+    return batch_mode.advance(engine, settings, judge_endpoint(settings.judge), part, is_first=is_first).batches
 
 
-def finish(engine, settings, batches, part=PART):
+def finish(engine, settings, part=PART):
+    """Wait for what was sent, send what is still open, and judge."""
     endpoint = judge_endpoint(settings.judge)
-    batch_mode.wait_for_batches(engine, settings, endpoint, batches)
-    return judge_shard(engine, settings, endpoint, part)
+    unasked = batch_mode.judge_by_batches(engine, settings, endpoint, part)
+    return judge_shard(engine, settings, endpoint, part, unasked=unasked)
 
 
 def scores(engine):
@@ -61,7 +64,7 @@ def scores(engine):
 
 
 def test_both_modes_end_in_the_same_scores_and_batch_costs_half(day, batch_settings, judge_server):
-    totals = finish(day, batch_settings, send(day, batch_settings))
+    totals = finish(day, batch_settings)
     assert (totals.rows, totals.paid, totals.unscored, judge_server.calls) == (ROWS, 0, 0, 0)
     by_batch = scores(day)
     cost = scalar(day, "SELECT SUM(cost_usd) FROM judge_calls WHERE mode = 'batch' AND NOT is_cached")
@@ -81,7 +84,7 @@ def test_files_stay_within_the_limits(day, batch_settings, judge_server):
     batches = send(day, batch_settings.model_copy(update={"judge": judge}))
     assert sorted(batch["request_counts"]["total"] for batch in judge_server.batches.created) == [6, 8, 8, 8]
     assert sorted(batch.requests for batch in batches) == [6, 8, 8, 8]
-    finish(day, batch_settings, batches)
+    finish(day, batch_settings)
     assert judge_server.calls == 0
 
 
@@ -95,14 +98,34 @@ def test_bytes_stay_within_the_limits_too(day, batch_settings, judge_server):
     assert sum(batch["request_counts"]["total"] for batch in judge_server.batches.created) == ROWS
 
 
-def test_what_does_not_come_back_is_asked_in_real_time(day, batch_settings, judge_server):
+def test_what_does_not_come_back_goes_into_another_batch(day, batch_settings, judge_server):
     fates = ["answered", "expired", "failed", "missing", "answered"]
-    judge_server.batches.fate = lambda number, line: fates[number % 5]
-    totals = finish(day, batch_settings, send(day, batch_settings))
-    assert (totals.paid, totals.cached, totals.unscored) == (18, 12, 0)
-    assert judge_server.calls == 18
-    assert scalar(day, "SELECT api_status || ' ' || answered FROM judge_batches") == "expired 12"
+    judge_server.batches.fate = lambda number, line: (
+        fates[number % 5] if len(judge_server.batches.created) == 1 else "answered"
+    )
+    totals = finish(day, batch_settings)
+    assert (totals.paid, totals.cached, totals.unscored, judge_server.calls) == (0, ROWS, 0, 0)
+    assert table_rows(day, "(SELECT api_status, requests, answered FROM judge_batches) AS b") == [
+        ("completed", 18, 18),
+        ("expired", 30, 12),
+    ]
+    assert scalar(day, "SELECT COUNT(*) FROM judge_calls WHERE NOT is_cached AND mode = 'batch'") == ROWS
     assert scalar(day, "SELECT COUNT(*) FROM judge_claims") == 0
+
+
+def test_what_never_comes_back_is_unscored_and_nothing_is_asked_in_real_time(day, batch_settings, judge_server):
+    fates = ["answered", "expired", "failed", "missing"]
+    judge_server.batches.fate = lambda number, line: fates[int(line["custom_id"], 16) % 4]
+    totals = finish(day, batch_settings)
+    assert (totals.rows, judge_server.calls, len(judge_server.batches.created)) == (ROWS, 0, UNANSWERED_TRIES)
+    assert totals.reasons.keys() == {"judge_batch_unanswered", "judge_unavailable"}
+    answered = scalar(day, "SELECT COUNT(*) FROM judge_calls WHERE NOT is_cached")
+    assert totals.unscored == ROWS - answered > 0
+    # Judged again, the same task may ask again.
+    with connect(day) as connection:
+        batch_records.close(connection, PART)
+    judge_server.batches.fate = lambda number, line: "answered"
+    assert finish(day, batch_settings).unscored == 0
 
 
 def test_a_retry_goes_on_waiting_for_the_same_batch(day, batch_settings, judge_server):
@@ -120,7 +143,7 @@ def test_a_kill_before_the_id_was_stored_finds_the_batch_by_its_metadata(day, ba
     batches = send(day, batch_settings)
     assert [batch.batch_id for batch in batches] == ["batch_1"]
     judge_server.batches.is_held = False
-    finish(day, batch_settings, batches)
+    finish(day, batch_settings)
     assert (len(judge_server.batches.created), judge_server.calls) == (1, 0)
 
 
@@ -139,9 +162,8 @@ def test_a_kill_before_anything_was_sent_starts_over(day, batch_settings, judge_
 
 
 def test_storing_the_answers_may_be_killed_and_done_again(day, batch_settings, judge_server, monkeypatch):
-    batches = send(day, batch_settings)
     monkeypatch.setattr("anchorwatch.scoring.batch_answers.LINES_AT_ONCE", 10)
-    store, blocks = __import__("anchorwatch.scoring.batch_answers", fromlist=["x"])._store_block, []
+    store, blocks = _Storing._store_block, []
 
     def killed_after_two(*arguments):
         blocks.append(1)
@@ -149,13 +171,14 @@ def test_storing_the_answers_may_be_killed_and_done_again(day, batch_settings, j
             raise KeyboardInterrupt
         return store(*arguments)
 
-    monkeypatch.setattr("anchorwatch.scoring.batch_answers._store_block", killed_after_two)
+    monkeypatch.setattr(_Storing, "_store_block", killed_after_two)
     with pytest.raises(KeyboardInterrupt):
-        finish(day, batch_settings, batches)
+        finish(day, batch_settings)
     assert scalar(day, "SELECT COUNT(*) FROM judge_cache") == 20
-    totals = finish(day, batch_settings, send(day, batch_settings))
+    totals = finish(day, batch_settings)
     assert (totals.paid, totals.unscored, judge_server.calls) == (0, 0, 0)
     assert scalar(day, "SELECT COUNT(*) FROM judge_calls WHERE NOT is_cached") == ROWS
+    assert len(judge_server.batches.created) == 1
 
 
 def test_another_run_waits_for_the_batch_that_asks_its_questions(day, batch_settings, judge_server):
@@ -176,20 +199,24 @@ def test_a_batch_that_takes_too_long_fails_and_is_kept(day, batch_settings, judg
     judge_server.batches.is_held = True
     limits = batch_settings.judge.batch.model_copy(update={"max_wait_hours": 1e-6})
     judge = batch_settings.judge.model_copy(update={"batch": limits})
-    batches = send(day, batch_settings)
+    send(day, batch_settings)
     with pytest.raises(TransientError, match="clear the task to go on waiting"):
-        finish(day, batch_settings.model_copy(update={"judge": judge}), batches)
+        finish(day, batch_settings.model_copy(update={"judge": judge}))
     judge_server.batches.is_held = False
-    assert finish(day, batch_settings, send(day, batch_settings)).unscored == 0
+    assert finish(day, batch_settings).unscored == 0
     assert (len(judge_server.batches.created), judge_server.calls) == (1, 0)
 
 
-def test_a_cancelled_batch_frees_its_questions(day, batch_settings, judge_server):
+def test_a_run_is_told_of_a_cancelled_batch_and_the_next_one_sends_the_rest(day, batch_settings, judge_server):
     judge_server.batches.is_held = True
-    batches = send(day, batch_settings)
+    send(day, batch_settings)
     batch_mode.cancel_batch(day, batch_settings, judge_endpoint(batch_settings.judge), "batch_1")
-    totals = finish(day, batch_settings, batches)
-    assert (totals.paid, totals.unscored) == (ROWS, 0)
+    with pytest.raises(BatchCancelled, match=r"batch_1 was cancelled.*Run the day again"):
+        send(day, batch_settings, is_first=False)
+    judge_server.batches.is_held = False
+    totals = finish(day, batch_settings)
+    assert (totals.paid, totals.unscored, judge_server.calls) == (0, 0, 0)
+    assert len(judge_server.batches.created) == 2
     with pytest.raises(ConfigError, match="no batch batch_9 is waiting"):
         batch_mode.cancel_batch(day, batch_settings, judge_endpoint(batch_settings.judge), "batch_9")
 
@@ -201,7 +228,7 @@ def test_an_endpoint_without_batches(day, batch_settings, capsys):
     auto = batch_settings.model_copy(
         update={"judge": without_batches(batch_settings).model_copy(update={"mode": "auto"})}
     )
-    assert batch_mode.send_batches(day, auto, endpoint, PART) == []
+    assert batch_mode.judge_by_batches(day, auto, endpoint, PART) is None
     assert "no Batch API" in capsys.readouterr().out
     assert scalar(day, "SELECT COUNT(*) FROM judge_claims") == 0
 
@@ -227,6 +254,6 @@ def test_a_ceiling_bounds_what_is_sent(day, batch_settings, judge_server):
     assert 0 < batch.requests < ROWS
     reserved = scalar(day, "SELECT SUM(reserved_usd) FROM judge_claims")
     assert Decimal(0) < reserved <= Decimal("0.003")
-    totals = finish(day, capped, [batch])
+    totals = finish(day, capped)
     assert totals.reasons.keys() == {"over_budget: judge.max_usd_per_run"}
     assert scalar(day, "SELECT SUM(cost_usd) FROM judge_calls") <= 0.003

@@ -329,7 +329,7 @@ def test_no_step_works_with_another_configuration(engine, settings, night):
     with pytest.raises(ConfigError, match="rules: false_alarms_per_quarter"):
         nightly.detect(engine, settings, BOOK.model_copy(update={"false_alarms_per_quarter": 9.0}), night, DAY)
     nightly.evaluate(engine, settings, replace(night, book=None))
-    assert {"sample", "evaluate", "send_batches", "store_batches", "judge", "summarise", "publish", "detect"} <= {
+    assert {"sample", "evaluate", "judge_by_batches", "advance_batches", "judge", "summarise", "publish", "detect"} <= {
         *names
     }
 

@@ -6,7 +6,9 @@ from airflow.sdk.exceptions import AirflowSkipException
 
 from anchorwatch.airflow_support.context import current_task, stops_for_good
 from anchorwatch.airflow_support.judge import endpoint_for
+from anchorwatch.scoring.batch_ledger import Unasked
 from anchorwatch.steps import nightly
+from anchorwatch.steps.batch_mode import BatchStep, wants_batch
 from anchorwatch.steps.progress import LoggedProgress
 from anchorwatch.steps.run import require_configuration
 from anchorwatch.warehouse import connect
@@ -39,24 +41,28 @@ def evaluate(rows: int) -> int:
 
 
 @stops_for_good
-def send_batches(shard: int, shards: int) -> list[str]:
-    """Send one shard to the Batch API where that is wanted; return the ids of the batches to wait for."""
+def advance_batches(shard: int, shards: int, *, is_first: bool, has_given_up: bool) -> BatchStep | None:
+    """Store and send what can be stored and sent now of one shard; None: it is judged in real time."""
     task = current_task()
-    endpoint, today = endpoint_for(task.settings.judge), datetime.now(UTC).date()
-    batches = nightly.send_batches(task.engine, task.settings, endpoint, task.run, shard, shards, today)
-    return [batch.batch_id for batch in batches if batch.batch_id]
+    today, judge_settings = datetime.now(UTC).date(), task.settings.judge
+    # A task that has waited goes on, even where the mode was changed in the meantime.
+    if is_first and not wants_batch(task.settings, task.run.run_date, today):
+        return None
+    return nightly.advance_batches(
+        task.engine,
+        task.settings,
+        endpoint_for(judge_settings),
+        task.run,
+        shard,
+        shards,
+        is_first=is_first,
+        has_given_up=has_given_up,
+    )
 
 
 @stops_for_good
-def store_batches(shard: int, shards: int) -> None:
-    """Store what one shard's batches answered."""
-    task = current_task()
-    nightly.store_batches(task.engine, task.settings, endpoint_for(task.settings.judge), task.run, shard, shards)
-
-
-@stops_for_good
-def judge(shard: int, shards: int) -> dict[str, int]:
-    """Judge one shard."""
+def judge(shard: int, shards: int, unasked: dict[str, Unasked] | None = None) -> dict[str, int]:
+    """Judge one shard; of judges in `unasked`, from what batches have answered."""
     task = current_task()
     judge_settings = task.settings.judge
     return nightly.judge(
@@ -68,6 +74,7 @@ def judge(shard: int, shards: int) -> dict[str, int]:
         shards,
         tasks=judge_settings.pool_slots,
         progress=LoggedProgress(),
+        unasked=unasked,
     )
 
 

@@ -11,7 +11,8 @@ import sqlalchemy as sa
 
 from anchorwatch.judge_client import CHARS_PER_TOKEN, Outcome, Question, cache_key
 from anchorwatch.scoring.answers import Answer, CallLedger, look_up
-from anchorwatch.scoring.claims import Claims, Wish
+from anchorwatch.scoring.batch_ledger import Unasked
+from anchorwatch.scoring.claims import Claims, Wish, held_by
 from anchorwatch.scoring.interactions import PAGE_ROWS
 from anchorwatch.scoring.row_sources import RowSource
 from anchorwatch.scoring.score_buffer import ScoreBuffer
@@ -78,9 +79,16 @@ class ShardDesk:
         claims: Claims,
         buffer: ScoreBuffer,
         progress: Callable[[JudgeTotals], None] = lambda totals: None,
+        unasked: Unasked | None = None,
     ) -> None:
+        """Take where rows come from and scores go.
+
+        Args:
+            unasked: Nothing is to be asked: why a row that the cache has no answer for has none.
+        """
         self._engine, self._settings, self._review, self._source = engine, settings, review, rows
         self._claims, self._buffer, self._progress = claims, buffer, progress
+        self._unasked = unasked
         self._ledger = CallLedger(settings, review, rows.part.run_id, rows.part.run_date)
         self._price = settings.price_table.get(settings.judge.model)
         self._connection: sa.Connection | None = None
@@ -114,6 +122,11 @@ class ShardDesk:
                 return questions
             if self._refused and self._asking:
                 return []  # what is in flight may turn out cheaper than was set aside for it
+
+    def settle_all(self) -> None:
+        """Give every row of the pass its answer from the cache, or the reason why it has none; ask nothing."""
+        while rows := list(islice(self._rows, BLOCK_ROWS)):
+            self._sort_out(rows)
 
     def save(self, outcomes: list[Outcome]) -> None:
         """Store answers and what was paid, then the scores of every row that waited for them."""
@@ -202,7 +215,24 @@ class ShardDesk:
                 self._asking[row.key].append(row)
             else:
                 unknown.setdefault(row.key, []).append(row)
+        if self._unasked is not None:
+            self._look_up_only(unknown, self._unasked)
+            return []
         return self._claim(unknown) if unknown else []
+
+    def _look_up_only(self, unknown: dict[str, list[Row]], unasked: Unasked) -> None:
+        with connect(self._engine) as connection:
+            held = held_by(connection, list(unknown))
+            known = look_up(connection, unknown)
+        for key, rows in unknown.items():
+            if key in known:
+                for row in rows:
+                    self._cached(row, known[key])
+            elif key in held:
+                self.set_aside.append(key)
+            else:
+                for row in rows:
+                    self._unscored(row, unasked.reason(key))
 
     def _claim(self, unknown: dict[str, list[Row]]) -> list[Question]:
         with connect(self._engine) as connection:

@@ -1,13 +1,14 @@
 """The judge over one shard of the day's sample: cached answers first, the rest asked and paid once."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import sqlalchemy as sa
 
 from anchorwatch.errors import AnchorwatchError, TransientError
 from anchorwatch.judge_client import JudgeEndpoint, OpenAIJudge, Pace, ask_all
 from anchorwatch.scoring.anchors import Anchor
+from anchorwatch.scoring.batch_ledger import Unasked
 from anchorwatch.scoring.claims import BATCH_HOLDER, LEASE_SECONDS, Claims, held_by
 from anchorwatch.scoring.combining import combine_shard
 from anchorwatch.scoring.desk import JudgeTotals, ShardDesk
@@ -34,11 +35,14 @@ def judge_shard(
     progress: Callable[[JudgeTotals], None] = lambda totals: None,
     *,
     tasks: int = 1,
+    unasked: Mapping[str, Unasked] | None = None,
 ) -> JudgeTotals:
     """Have every judge of the panel judge the rows of one shard, and write the scores into the run's copy.
 
     Args:
         tasks: Tasks that ask at the same time and share the limits per minute.
+        unasked: By role, judges that batches have asked already: nothing is asked of them now, and what the cache
+            does not have is unscored with the reason it gives.
 
     Raises:
         TransientError: The endpoint is dead, or a batch still has the answers; what came is in the cache.
@@ -55,7 +59,7 @@ def judge_shard(
         rows = SampledRows(part, seat.role, main_evaluator(review))
         buffer = ScoreBuffer(engine, settings, review, part, seat)
         shown = progress if totals is None else lambda so_far: None
-        found = _ask(engine, review, endpoint, seat, rows, buffer, shown, tasks)
+        found = _ask(engine, review, endpoint, seat, rows, buffer, shown, tasks, (unasked or {}).get(seat.role))
         totals = found if totals is None else totals.with_more(found)
     combine_shard(engine, settings.judge, review, part)
     assert totals is not None
@@ -95,20 +99,24 @@ def _ask(
     buffer: ScoreBuffer,
     progress: Callable[[JudgeTotals], None],
     tasks: int,
+    unasked: Unasked | None = None,
 ) -> JudgeTotals:
     """Ask one judge about all rows of a source, those that others are asking about last."""
     judge, part = seat.settings.judge, rows.part
     # The same after a retry, which so takes over what its killed predecessor was asking.
     holder = f"{part.run_id} {part.run_date} {part.shard} {seat.role}"
     claims = Claims(judge, holder, part.run_id, part.run_date, LEASE_SECONDS)
-    desk = ShardDesk(engine, seat.settings, review, rows, claims, buffer, progress)
+    desk = ShardDesk(engine, seat.settings, review, rows, claims, buffer, progress, unasked)
     only_open = False
     try:
         while True:
             desk.begin_pass(only_open=only_open)
-            client = OpenAIJudge(judge, endpoint, pace(judge, tasks), form=remembered_form(engine, judge, endpoint))
-            ask_all(client, desk, concurrency=judge.concurrency, reasks=judge.reasks, has_answers=desk.has_answers)
-            remember(engine, judge, client)
+            if unasked is not None:
+                desk.settle_all()
+            else:
+                client = OpenAIJudge(judge, endpoint, pace(judge, tasks), form=remembered_form(engine, judge, endpoint))
+                ask_all(client, desk, concurrency=judge.concurrency, reasks=judge.reasks, has_answers=desk.has_answers)
+                remember(engine, judge, client)
             desk.end_pass()
             if not desk.set_aside:
                 return desk.totals

@@ -15,8 +15,8 @@ class BatchSettings(Section):
         max_requests_per_file: Requests in one batch; the OpenAI API takes 50,000.
         max_bytes_per_file: Size of one batch's input; the OpenAI API takes 200 MB.
         poll_seconds: Time between two looks at a batch.
-        max_wait_hours: A batch that is unfinished for longer fails the task, and is kept: clearing the task
-            goes on waiting for it.
+        max_wait_hours: If for longer no batch ends and none finds room, the task fails; batches under way are
+            kept: clearing the task goes on waiting for them.
     """
 
     max_requests_per_file: Annotated[int, Field(ge=1, le=BATCH_REQUESTS)] = BATCH_REQUESTS
@@ -79,8 +79,11 @@ class JudgeSettings(Section):
             size; `evaluations.trimmed_chars` says how much it did not see.
         max_input_chars: Rows whose messages are longer are unscored as `input_too_long`.
         mode: `batch` sends the day to the Batch API (half the price, up to 24 hours), `auto` does so for
-            days that are too old to alert, `realtime` never. `recorded` asks nobody: the verdicts are in `column`
-            or `file`, `model` is who gave them, and nothing is paid.
+            days that are too old to alert, `realtime` never. What a batch does not answer goes into another one,
+            and is unscored in the end; nothing of it is asked in real time. Asked in real time in these modes are
+            only the strong judge of a cascade, which sees what the first one is not sure of, and the anchors.
+            `recorded` asks nobody: the verdicts are in `column` or `file`, `model` is who gave them, and nothing is
+            paid.
         column: With `mode: recorded`: column of the log (or name under `source.attributes`) that holds each row's
             verdicts, in the form of a judge's reply, such as `{"quality": 4}`; of a single rubric its value alone.
         file: With `mode: recorded`: JSONL file beside the configuration, with request_id and a verdict for each rubric.
@@ -92,7 +95,7 @@ class JudgeSettings(Section):
         max_usd_per_run: Judging one day stops here; the rest is `over_budget` until a later run.
         max_usd_per_month: As above, for all runs of a calendar month (UTC).
         max_retries: Retries of one call by the client (429, 5xx, timeouts).
-        reasks: Further calls after a malformed reply.
+        reasks: Further calls, or further batches, after a malformed reply.
         structured_output: How the reply's form is asked for; `auto` begins with json_schema and falls back
             where the endpoint rejects it.
         max_output_tokens: Limit of a reply; none sends no limit.

@@ -89,12 +89,13 @@ def _day(
     if settings.judge.is_recorded:
         asked = [_Asked(0, 0, 0)]
     is_batch = wants_batch(settings, day, today)
-    prices = [settings.price_table.get(seat.settings.judge.model) for seat in seats(settings)]
+    panel = seats(settings)
+    prices = [settings.price_table.get(seat.settings.judge.model) for seat in panel]
     cost: float | None = 0.0 if settings.judge.is_recorded else None
     if all(price is not None for price in prices):
         cost = sum(
-            price.usd(one.input_tokens, one.output_tokens, is_batch=is_batch and at == 0)
-            for at, (price, one) in enumerate(zip(prices, asked, strict=True))
+            price.usd(one.input_tokens, one.output_tokens, is_batch=is_batch and seat.role != STRONG)
+            for seat, price, one in zip(panel, prices, asked, strict=True)
             if price is not None
         )
     names = [name for name, _ in review.evaluators]

@@ -10,7 +10,6 @@ import sqlalchemy as sa
 from anchorwatch.judge_client import judge_endpoint
 from anchorwatch.settings import RuleBook, Settings
 from anchorwatch.steps import nightly
-from anchorwatch.steps.batch_mode import wait_for_batches
 from anchorwatch.steps.run import Run
 
 if TYPE_CHECKING:
@@ -41,12 +40,12 @@ def run_day(
         if shards:
             endpoint = judge_endpoint(settings.judge)
             for shard in shards:
-                batches = nightly.send_batches(engine, settings, endpoint, run, shard, len(shards), today)
-                wait_for_batches(engine, settings, endpoint, batches, progress)
+                of = (shard, len(shards))
+                unasked = nightly.judge_by_batches(engine, settings, endpoint, run, *of, today, progress)
                 name = f"judging, shard {shard + 1} of {len(shards)}"
                 show = _rows_shown(name, progress)
                 progress(name)
-                nightly.judge(engine, settings, endpoint, run, shard, len(shards), progress=show)
+                nightly.judge(engine, settings, endpoint, run, *of, progress=show, unasked=unasked)
     progress("summarising")
     nightly.summarise(engine, settings, run, rows)
     progress("detecting")

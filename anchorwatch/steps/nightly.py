@@ -1,7 +1,7 @@
 """The steps of a night, in order: open_day, sample, evaluate, judge, summarise, detect."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import date
 from typing import TYPE_CHECKING
@@ -19,7 +19,8 @@ from anchorwatch.warehouse.source_view import create_source_views
 
 if TYPE_CHECKING:
     from anchorwatch.scoring import JudgeTotals
-    from anchorwatch.scoring.batch_records import Batch
+    from anchorwatch.scoring.batch_ledger import Unasked
+    from anchorwatch.steps.batch_mode import BatchStep
 
 MIN_ROWS_A_SHARD = 100
 
@@ -65,30 +66,50 @@ def evaluate(engine: sa.Engine, settings: Settings, run: Run) -> int:
         return run_checks(engine, settings, run.run_id, run.run_date)
 
 
-def send_batches(
-    engine: sa.Engine, settings: Settings, endpoint: JudgeEndpoint, run: Run, shard: int, shards: int, today: date
-) -> "list[Batch]":
-    """Send one shard's questions to the Batch API where that is wanted; return the batches to wait for."""
+def judge_by_batches(
+    engine: sa.Engine,
+    settings: Settings,
+    endpoint: JudgeEndpoint,
+    run: Run,
+    shard: int,
+    shards: int,
+    today: date,
+    progress: Callable[[str], None] = lambda step: None,
+) -> "dict[str, Unasked] | None":
+    """Have one shard answered by batches, and wait for them here; see `batch_mode.judge_by_batches`."""
     from anchorwatch.steps import batch_mode
 
     with recorded(engine, run, settings):
         if not batch_mode.wants_batch(settings, run.run_date, today):
-            return []
-        return batch_mode.send_batches(engine, settings, endpoint, Shard(run.run_id, run.run_date, shard, shards))
+            return None
+        part = Shard(run.run_id, run.run_date, shard, shards)
+        return batch_mode.judge_by_batches(engine, settings, endpoint, part, progress)
 
 
-def store_batches(
-    engine: sa.Engine, settings: Settings, endpoint: JudgeEndpoint, run: Run, shard: int, shards: int
-) -> None:
-    """Store the answers of one shard's batches.
+def advance_batches(
+    engine: sa.Engine,
+    settings: Settings,
+    endpoint: JudgeEndpoint,
+    run: Run,
+    shard: int,
+    shards: int,
+    *,
+    is_first: bool = True,
+    has_given_up: bool = False,
+) -> "BatchStep | None":
+    """Store and send what can be stored and sent now of one shard; None: it has to be judged in real time.
 
     Raises:
-        TransientError: One of them has not ended.
+        TransientError: There is something to wait for still, and the caller has waited for long enough.
     """
     from anchorwatch.steps import batch_mode
 
     with recorded(engine, run, settings):
-        batch_mode.store_batches(engine, settings, endpoint, Shard(run.run_id, run.run_date, shard, shards))
+        part = Shard(run.run_id, run.run_date, shard, shards)
+        step = batch_mode.advance(engine, settings, endpoint, part, is_first=is_first)
+        if has_given_up and step is not None and step.is_waiting and not step.has_progressed:
+            raise batch_mode.unfinished(step)
+        return step
 
 
 def judge(
@@ -101,10 +122,16 @@ def judge(
     *,
     tasks: int = 1,
     progress: "Callable[[JudgeTotals], None]" = lambda totals: None,
+    unasked: "Mapping[str, Unasked] | None" = None,
 ) -> dict[str, int]:
-    """Judge one shard of the sample; return rows, calls paid, answers from the cache, rows unscored."""
+    """Judge one shard of the sample; return rows, calls paid, answers from the cache, rows unscored.
+
+    Args:
+        unasked: By role, judges that batches have asked already: what the cache does not have is unscored.
+    """
     from anchorwatch.scoring import judge_anchors, judge_shard
     from anchorwatch.scoring.anchors import read_anchors
+    from anchorwatch.steps.batch_mode import close_batches
 
     part = Shard(run.run_id, run.run_date, shard, shards)
     with recorded(engine, run, settings):
@@ -114,7 +141,8 @@ def judge(
             print(
                 f"{run.run_date} anchors: {found.rows} rows, {found.paid} paid, {found.unscored} unscored", flush=True
             )
-        totals = judge_shard(engine, settings, endpoint, part, progress, tasks=tasks)
+        totals = judge_shard(engine, settings, endpoint, part, progress, tasks=tasks, unasked=unasked or {})
+        close_batches(engine, part)
     counts = {"rows": totals.rows, "paid": totals.paid, "cached": totals.cached, "unscored": totals.unscored}
     estimated = f" (estimated for {totals.estimated} calls without usage)" if totals.estimated else ""
     print(
