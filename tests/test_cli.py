@@ -226,7 +226,7 @@ def test_a_defect_is_one_line_without_what_its_message_quotes(monkeypatch, capsy
         app.main()
     shown = capsys.readouterr().err
     assert stopped.value.code == 1
-    assert "unexpected KeyError at test_cli.py:" in shown
+    assert "unexpected KeyError at app.py:" in shown
     assert "a prompt" not in shown
     monkeypatch.setenv("ANCHORWATCH_DEBUG", "1")
     with pytest.raises(KeyError):
