@@ -261,7 +261,10 @@ class TestLabels:
             json.dumps({"request_id": f"{later:%m%d}-{n:05d}", "quality": 5 if n % 4 else 3}) for n in range(40)
         ))  # fmt: skip
         call("labels", "import", path, "--labeller", "ann")
-        assert [row[-1] for row in estimates(labelled, "quality")] == ["not enough labels (0)", "difference (40 labels)"]
+        assert [row[-1] for row in estimates(labelled, "quality")] == [
+            "not enough labels (0)",
+            "difference (40 labels)",
+        ]
 
     def test_labelled_rows_are_frozen_first_and_what_people_said_is_expected(self, labelled, tmp_path):
         path = tmp_path / "labels.jsonl"

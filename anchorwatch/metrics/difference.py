@@ -54,13 +54,7 @@ def difference(judged: Judged, labels: Labelled) -> Corrected:
     that this slope gives (`_with_slope`).
     """
     bias = _bias(labels)
-    both = judged.error + bias.variance
-    degrees = (
-        both**2 / (judged.error**2 / max(judged.rows - 1, 1) + bias.variance**2 / max(bias.rows - 1, 1))
-        if both > 0
-        else float(labels.n)
-    )
-    t = t_quantile(degrees)
+    t = t_quantile(_degrees(judged, bias))
     of_day = Part(judged.value, *wilson(judged.value, effective_n(judged.value, judged.error, judged.rows), t))
     low, high = mover([of_day, _interval(bias, t)], _correlation(judged, labels, bias))
     value, name = judged.value + bias.value, f"difference ({labels.n} labels)"
@@ -69,6 +63,15 @@ def difference(judged: Judged, labels: Labelled) -> Corrected:
         note = f"{name}; widened: the judge's error depends on the level"
         return Corrected(clip(value), clip(wide[0]), clip(wide[1]), labels.n, note, "widened")
     return Corrected(clip(value), clip(low), clip(high), labels.n, name)
+
+
+def _degrees(judged: Judged, bias: _Bias) -> float:
+    """Return Welch's degrees of freedom, with effective numbers of rows."""
+    both = judged.error + bias.variance
+    if both <= 0:
+        return bias.rows
+    of_day, of_bias = judged.error / both, bias.variance / both
+    return 1 / (of_day**2 / max(judged.rows - 1, 1) + of_bias**2 / max(bias.rows - 1, 1))
 
 
 def _bias(labels: Labelled) -> _Bias:

@@ -106,7 +106,8 @@ def steadied(values: Floats, weights: Floats, n_events: float) -> tuple[float, f
 
 def effective_n(value: float, variance: float, rows: float) -> float:
     """Return the n of `wilson` and `jeffreys` for a mean in [0, 1]; `rows` where its variance says nothing."""
-    return value * (1 - value) / variance if variance > 0 and 0 < value < 1 else max(rows, 1.0)
+    found = value * (1 - value) / variance if variance > 0 and 0 < value < 1 else rows
+    return min(max(found, 1.0), 1e9)
 
 
 def effective_rate_n(rate: float, variance: float, n: int, rows: float) -> float:

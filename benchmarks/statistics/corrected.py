@@ -6,17 +6,36 @@ from dataclasses import dataclass, field
 from datetime import date
 
 import numpy as np
-from label_worlds import WORLDS, Rng, World, both, judged_mean, labels, night
+from label_worlds import WORLDS, Floats, Rng, World, both, judged_mean, labels, lenient, night, verdicts
 
 from anchorwatch.metrics.correction import correct
 from anchorwatch.metrics.labelled import Corrected, Labelled
 
-REPEATS = 600
+REPEATS = 300
 NIGHTLY, LABELS = (40, 300, 2000), (20, 50, 120, 500)
 DROPS = (0.05, 0.15, 0.30)
 DAY = 740_000
 """Day of the drop; labels are of the 30 days before it, of the 30 days from it on, or of both."""
+SHIFTS = (
+    ("no change: grades, too high for 10 %", World(lenient(0.1), 0.65), World(lenient(0.1), 0.65)),
+    ("grades, too high for 10 %, then 30 %", World(lenient(0.1), 0.65), World(lenient(0.3), 0.65)),
+    ("grades, too high for 10 %, then 60 %", World(lenient(0.1), 0.65), World(lenient(0.6), 0.65)),
+    (
+        "no change: rate, sensitivity .80, specificity .95",
+        World(verdicts(0.8, 0.95), 0.7, is_rate=True),
+        World(verdicts(0.8, 0.95), 0.7, is_rate=True),
+    ),
+    (
+        "rate, sensitivity .80, then .50",
+        World(verdicts(0.8, 0.95), 0.7, is_rate=True),
+        World(verdicts(0.5, 0.95), 0.7, is_rate=True),
+    ),
+)
 TIMES = ("no drop", "labels older", "labels on both sides", "labels newer")
+
+
+Key = tuple[str, str, int, bool, int]
+"""World, time, labels, is the draw biased, judged rows a night."""
 
 
 @dataclass(slots=True)
@@ -41,9 +60,14 @@ class Cell:
         """Share of nights without a corrected value."""
         return self.said["withheld"] / max(sum(self.said.values()), 1)
 
+    @property
+    def share(self) -> str:
+        """Coverage of the nights with a value, in per cent; a dash below 20 of them."""
+        return f"{100 * np.mean(self.inside):.0f}" if len(self.inside) >= 20 else "-"
+
     def __str__(self) -> str:
-        if len(self.inside) < 100:
-            return "withheld"
+        if len(self.inside) < 0.1 * sum(self.said.values()):
+            return f"{self.withheld:.0%} withheld"
         gone = f" ({self.withheld:.0%} withheld)" if self.withheld >= 0.005 else ""
         return f"{100 * np.mean(self.inside):.1f}{gone}"
 
@@ -51,7 +75,7 @@ class Cell:
 def print_tables(seed: int, repeats: int | None = None) -> None:
     """Print coverage over the grid, a summary, the case that was found, and judges that change."""
     repeats = repeats or REPEATS
-    cells: dict[tuple[str, str, int, bool, int], Cell] = {}
+    cells: dict[Key, Cell] = {}
     for at, (name, world) in enumerate(WORLDS.items()):
         _print_world(name, _grid(seed + at, world, repeats), cells)
     _print_summary(cells)
@@ -86,7 +110,7 @@ def _labels(rng: Rng, world: World, time: str, n: int, good: float, *, is_biased
     return labels(rng, world, n, good if is_new else world.good, first, is_biased=is_biased)
 
 
-def _print_world(name: str, grid: Iterator[tuple[tuple[str, int, bool, int], Cell]], cells: dict) -> None:  # type: ignore[type-arg]
+def _print_world(name: str, grid: Iterator[tuple[tuple[str, int, bool, int], Cell]], cells: dict[Key, Cell]) -> None:
     columns = [(is_biased, n) for is_biased in (False, True) for n in NIGHTLY]
     heads = [f"{'biased' if is_biased else 'random'}, n={n}" for is_biased, n in columns]
     print(f"\n**{name}**: nights of 100 on which the 95 % interval holds the truth\n")
@@ -101,13 +125,13 @@ def _print_world(name: str, grid: Iterator[tuple[tuple[str, int, bool, int], Cel
             row = []
 
 
-def _print_summary(cells: dict[tuple[str, str, int, bool, int], Cell]) -> None:
+def _print_summary(cells: dict[Key, Cell]) -> None:
     print("\n**All cells by world**: coverage of all nights together, and how many cells are where\n")
     print("| world | coverage | < 92 | 92 to 93 | 93 to 97 | 97 to 98 | > 98 | bias | withheld | mean width |")
     print("|---" * 10 + "|")
     for name in WORLDS:
         of = [cell for key, cell in cells.items() if key[0] == name]
-        used = [cell for cell in of if len(cell.inside) >= 100]
+        used = [cell for cell in of if cell.withheld < 0.9]
         shares = np.array([np.mean(cell.inside) for cell in used])
         bins = np.histogram(shares, [0, 0.92, 0.93, 0.97 + 1e-9, 0.98 + 1e-9, 1.01])[0]
         inside = np.concatenate([cell.inside for cell in of])
@@ -139,13 +163,13 @@ def _print_case(seed: int, repeats: int) -> None:
         print(f"| {when} | {shares} | {100 * np.mean(cell.inside):.0f} | {cell.withheld:.0%} |")
 
 
-def _lift(rng: Rng, n: int, good: float) -> tuple[np.ndarray, np.ndarray]:  # type: ignore[type-arg]
-    """People's values to 0.87 at most, and a judge about .125 above, whatever they say."""
+def _lift(rng: Rng, n: int, good: float) -> tuple[Floats, Floats]:
+    """People's values to 0.87 at most, and a judge about .123 above, whatever they say."""
     human = 0.87 * rng.beta(6 * good / 0.87, 6 * (1 - good / 0.87), n)
-    return human, human + 0.125 + rng.uniform(-0.12, 0.0, n) * 0 + rng.uniform(-0.005, 0.005, n)
+    return human, human + 0.123 + rng.uniform(-0.005, 0.005, n)
 
 
-def _as_labels(rng: Rng, human: np.ndarray, judge: np.ndarray) -> Labelled:  # type: ignore[type-arg]
+def _as_labels(rng: Rng, human: Floats, judge: Floats) -> Labelled:
     return Labelled(human, judge, np.ones(len(human)), DAY - 1 - rng.integers(0, 60, len(human)))
 
 
@@ -160,22 +184,24 @@ def _tuned(value: float, variance: float, people: Labelled) -> tuple[float, floa
 
 
 def _print_shifts(seed: int, repeats: int) -> None:
-    print("\n**A judge whose error changes 30 days ago, the truth does not; 300 judged rows**\n")
-    print("| world and change | labels before + since | said | coverage where a value is shown | of unmarked nights |")
+    print("\n**A judge whose error changed up to 30 days ago; people's values did not; 300 judged rows**\n")
+    print(
+        "| world and change | labels before + since | what is said | coverage of all values | of those without a mark |"
+    )
     print("|---|---|---|---|---|")
     rng = np.random.default_rng(seed)
     for name, before, after in SHIFTS:
         for old, new in ((60, 0), (60, 15), (60, 40), (60, 120), (250, 250)):
-            for is_seen in (False, True):
-                if is_seen and (old, new) not in ((60, 0), (60, 40)):
-                    continue
+            for is_seen in (False, True) if (old, new) in ((60, 0), (60, 40)) else (False,):
                 cell, plain = Cell(), Cell()
                 for _ in range(repeats):
                     one = labels(rng, before, old, before.good, DAY - 30, is_biased=False)
                     two = labels(rng, after, new, after.good, DAY, is_biased=False) if new else one.where(one.day < 0)
-                    since = date.fromordinal(DAY) if is_seen else None
                     found = correct(
-                        night(rng, after, 300, after.good), both(one, two), is_rate=after.is_rate, judge_since=since
+                        night(rng, after, 300, after.good),
+                        both(one, two),
+                        is_rate=after.is_rate,
+                        judge_since=date.fromordinal(DAY) if is_seen else None,
                     )
                     truth = 1 - after.good if after.is_rate else after.good
                     cell.add(found, truth)
@@ -183,18 +209,5 @@ def _print_shifts(seed: int, repeats: int) -> None:
                         plain.add(found, truth)
                 said = ", ".join(f"{key} {n / repeats:.0%}" for key, n in cell.said.most_common())
                 note = "; judge-anchors fires" if is_seen else ""
-                print(f"| {name}{note} | {old} + {new} | {said} | {cell} | {plain} |", flush=True)
-
-
-SHIFTS = [
-    (f"{name}", WORLDS[one], WORLDS[two])
-    for name, one, two in (
-        ("no change (grades, 10 %)", "grades, one too high for 10 %", "grades, one too high for 10 %"),
-        ("grades: too high for 10 %, then 50 %", "grades, one too high for 10 %", "grades, one too high for 50 %"),
-        (
-            "no change (rate, .80 / .95)",
-            "rate, sensitivity .80, specificity .95",
-            "rate, sensitivity .80, specificity .95",
-        ),
-    )
-]
+                shown = f"{cell.share} | {plain.share}"
+                print(f"| {name}{note} | {old} + {new} | {said} | {shown} |", flush=True)

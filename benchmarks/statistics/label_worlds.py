@@ -43,7 +43,9 @@ def _even(rng: Rng, n: int, good: float) -> Rows:
     return human, human + 0.1 + 0.05 * rng.uniform(-1, 1, n)
 
 
-def _lenient(share: float) -> Callable[[Rng, int, float], Rows]:
+def lenient(share: float) -> Callable[[Rng, int, float], Rows]:
+    """Grades: the judge gives one more to a share of the rows."""
+
     def rows(rng: Rng, n: int, good: float) -> Rows:
         human = rng.binomial(3, good / 0.75, n) / 4
         return human, human + 0.25 * (rng.random(n) < share)
@@ -69,7 +71,9 @@ def _misses(rng: Rng, n: int, good: float) -> Rows:
     return human, np.where(rng.random(n) < 0.3, 1.0, human)
 
 
-def _verdicts(sensitivity: float, specificity: float) -> Callable[[Rng, int, float], Rows]:
+def verdicts(sensitivity: float, specificity: float) -> Callable[[Rng, int, float], Rows]:
+    """Pass or fail; 1 is bad."""
+
     def rows(rng: Rng, n: int, good: float) -> Rows:
         bad, u = rng.random(n) >= good, rng.random(n)
         return bad.astype(float), np.where(bad, u < sensitivity, u >= specificity).astype(float)
@@ -79,15 +83,15 @@ def _verdicts(sensitivity: float, specificity: float) -> Callable[[Rng, int, flo
 
 WORLDS = {
     "score, judge + 0.1 and noise": World(_even, 0.7),
-    "grades, one too high for 50 %": World(_lenient(0.5), 0.65),
-    "grades, one too high for 10 %": World(_lenient(0.1), 0.65),
-    "grades, one too high for 3 %": World(_lenient(0.03), 0.65),
+    "grades, one too high for 50 %": World(lenient(0.5), 0.65),
+    "grades, one too high for 10 %": World(lenient(0.1), 0.65),
+    "grades, one too high for 3 %": World(lenient(0.03), 0.65),
     "grades, up for 20 %, down for 7 %": World(_both_ways, 0.65),
     "grades, two too high for 10 %": World(_two_grades, 0.4),
     "grades, 30 % of bad rows pass": World(_misses, 0.856, level=True),
-    "rate, sensitivity .80, specificity .95": World(_verdicts(0.8, 0.95), 0.856, is_rate=True),
-    "rate, sensitivity .97, specificity .99": World(_verdicts(0.97, 0.99), 0.856, is_rate=True),
-    "rate, sensitivity .60, specificity .90": World(_verdicts(0.6, 0.9), 0.7, is_rate=True),
+    "rate, sensitivity .80, specificity .95": World(verdicts(0.8, 0.95), 0.856, is_rate=True),
+    "rate, sensitivity .97, specificity .99": World(verdicts(0.97, 0.99), 0.856, is_rate=True),
+    "rate, sensitivity .60, specificity .90": World(verdicts(0.6, 0.9), 0.7, is_rate=True),
 }
 
 
