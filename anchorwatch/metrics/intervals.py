@@ -34,7 +34,7 @@ def mover(parts: Sequence[Part], correlation: Floats | None = None) -> tuple[flo
     skewed sum.
 
     Args:
-        correlation: Of the estimates; independent without it (Zou 2008, Int. J. Epidemiol. 37).
+        correlation: Of the estimates; independent without it (Zou 2008, Am. J. Epidemiol. 168, 212).
     """
     value = sum(part.value for part in parts)
     down = np.array([part.value - part.low for part in parts])

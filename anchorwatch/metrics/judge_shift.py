@@ -58,8 +58,9 @@ def _is_rare(largest: float, rows: list[tuple[Ints, Floats, Floats]], days: Ints
 def p_value(statistic: float, kinds: int, n_days: int, trim: float) -> float:
     """Return the chance of a largest squared t at least this large, if nothing changed.
 
-    The tail of the largest squared Brownian bridge over [trim, 1 - trim], standardised (Vostrikova 1981; the critical
-    values of Andrews 1993, Econometrica 61, are its roots), or Bonferroni's bound where few days are tried.
+    The tail of the largest squared Brownian bridge over [trim, 1 - trim], standardised (Vostrikova 1981; Csoergoe &
+    Horvath 1997, Limit Theorems in Change-Point Analysis, 1.3; Andrews 1993, Econometrica 61, has critical values), or
+    Bonferroni's bound where few days are tried.
     """
     from scipy.stats import chi2
 
@@ -68,7 +69,7 @@ def p_value(statistic: float, kinds: int, n_days: int, trim: float) -> float:
         return min(1.0, bound)
     half = kinds / 2
     density = math.exp(half * math.log(statistic) - statistic / 2 - half * math.log(2) - math.lgamma(half))
-    tail = density * (2 * math.log((1 - trim) / trim) * (1 - kinds / statistic) + 2 / statistic)
+    tail = density * (2 * math.log((1 - trim) / trim) * (1 - kinds / statistic) + 4 / statistic)
     return min(1.0, bound, tail)
 
 

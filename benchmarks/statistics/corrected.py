@@ -1,9 +1,10 @@
 """Coverage of corrected values: before, across and after drops, and what is said of a judge that changes."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import date
+from itertools import product
 
 import numpy as np
 from label_worlds import WORLDS, Floats, Rng, World, both, judged_mean, labels, lenient, night, verdicts
@@ -11,7 +12,7 @@ from label_worlds import WORLDS, Floats, Rng, World, both, judged_mean, labels, 
 from anchorwatch.metrics.correction import correct
 from anchorwatch.metrics.labelled import Corrected, Labelled
 
-REPEATS = 300
+REPEATS = 100
 NIGHTLY, LABELS = (40, 300, 2000), (20, 50, 120, 500)
 DROPS = (0.05, 0.15, 0.30)
 DAY = 740_000
@@ -31,11 +32,12 @@ SHIFTS = (
         World(verdicts(0.5, 0.95), 0.7, is_rate=True),
     ),
 )
-TIMES = ("no drop", "labels older", "labels on both sides", "labels newer")
+TIMES = ("no drop", "older", "both sides", "newer")
+WEIGHTS = ("unequal weights", "equal weights")
 
 
-Key = tuple[str, str, int, bool, int]
-"""World, time, labels, is the draw biased, judged rows a night."""
+Key = tuple[str, int, str, int, str]
+"""Time of the labels, labels, draw, judged rows a night, their weights."""
 
 
 @dataclass(slots=True)
@@ -63,7 +65,7 @@ class Cell:
     @property
     def share(self) -> str:
         """Coverage of the nights with a value, in per cent; a dash below 20 of them."""
-        return f"{100 * np.mean(self.inside):.0f}" if len(self.inside) >= 20 else "-"
+        return f"{100 * np.mean(self.inside):.1f}" if len(self.inside) >= 20 else "-"
 
     def __str__(self) -> str:
         if len(self.inside) < 0.1 * sum(self.said.values()):
@@ -73,73 +75,86 @@ class Cell:
 
 
 def print_tables(seed: int, repeats: int | None = None) -> None:
-    """Print coverage over the grid, a summary, the case that was found, and judges that change."""
+    """Print coverage over the grid by each of its sides, the case that was found, and judges that change."""
     repeats = repeats or REPEATS
-    cells: dict[Key, Cell] = {}
-    for at, (name, world) in enumerate(WORLDS.items()):
-        _print_world(name, _grid(seed + at, world, repeats), cells)
-    _print_summary(cells)
-    _print_case(seed + 100, repeats)
-    _print_shifts(seed + 200, repeats)
+    nights = {name: _grid(seed + at, world, repeats) for at, (name, world) in enumerate(WORLDS.items())}
+    _print_sides(nights)
+    _print_sizes(nights)
+    _print_case(seed + 100, 4 * repeats)
+    _print_shifts(seed + 200, 3 * repeats)
 
 
-def _grid(seed: int, world: World, repeats: int) -> Iterator[tuple[tuple[str, int, bool, int], Cell]]:
-    rng = np.random.default_rng(seed)
-    for time in TIMES:
-        for n_labels in LABELS:
-            for is_biased in (False, True):
-                for n in NIGHTLY:
-                    cell = Cell()
-                    for at in range(repeats):
-                        good = world.good * (1 - (0.0 if time == "no drop" else DROPS[at % len(DROPS)]))
-                        found = correct(
-                            night(rng, world, n, good),
-                            _labels(rng, world, time, n_labels, good, is_biased=is_biased),
-                            is_rate=world.is_rate,
-                        )
-                        cell.add(found, 1 - good if world.is_rate else good)
-                    yield (time, n_labels, is_biased, n), cell
+def _grid(seed: int, world: World, repeats: int) -> dict[Key, Cell]:
+    rng, cells = np.random.default_rng(seed), {}
+    for key in product(TIMES, LABELS, ("random", "biased"), NIGHTLY):
+        time, n_labels, draw, n = key
+        for at in range(repeats):
+            drop, is_even = DROPS[at % len(DROPS)], at % 2 == 0
+            good = world.good if time == TIMES[0] else world.good * (1 - drop)
+            judged = night(rng, world, n, good, is_even=is_even)
+            people = _labels(rng, world, time, n_labels, good, is_biased=draw == "biased")
+            found = correct(judged, people, is_rate=world.is_rate)
+            cell = cells.setdefault((*key, WEIGHTS[is_even]), Cell())
+            cell.add(found, 1 - good if world.is_rate else good)
+    return cells
 
 
 def _labels(rng: Rng, world: World, time: str, n: int, good: float, *, is_biased: bool) -> Labelled:
-    if time == "labels on both sides":
+    if time == "both sides":
         old = labels(rng, world, n // 2, world.good, DAY - 30, is_biased=is_biased)
         return both(old, labels(rng, world, n - n // 2, good, DAY, is_biased=is_biased))
-    is_new = time == "labels newer"
+    is_new = time == "newer"
     first = DAY if is_new else DAY - 30
     return labels(rng, world, n, good if is_new else world.good, first, is_biased=is_biased)
 
 
-def _print_world(name: str, grid: Iterator[tuple[tuple[str, int, bool, int], Cell]], cells: dict[Key, Cell]) -> None:
-    columns = [(is_biased, n) for is_biased in (False, True) for n in NIGHTLY]
-    heads = [f"{'biased' if is_biased else 'random'}, n={n}" for is_biased, n in columns]
-    print(f"\n**{name}**: nights of 100 on which the 95 % interval holds the truth\n")
-    print("| time | labels | " + " | ".join(heads) + " |")
-    print("|---" * (len(heads) + 2) + "|")
-    row: list[str] = []
-    for (time, n_labels, is_biased, n), cell in grid:
-        cells[name, time, n_labels, is_biased, n] = cell
-        row.append(str(cell))
-        if len(row) == len(columns):
-            print(f"| {time} | {n_labels} | " + " | ".join(row) + " |", flush=True)
-            row = []
+def _together(cells: Iterable[Cell]) -> Cell:
+    found = Cell()
+    for cell in cells:
+        found.inside += cell.inside
+        found.widths += cell.widths
+        found.errors += cell.errors
+        found.said += cell.said
+    return found
 
 
-def _print_summary(cells: dict[Key, Cell]) -> None:
-    print("\n**All cells by world**: coverage of all nights together, and how many cells are where\n")
-    print("| world | coverage | < 92 | 92 to 93 | 93 to 97 | 97 to 98 | > 98 | bias | withheld | mean width |")
-    print("|---" * 10 + "|")
-    for name in WORLDS:
-        of = [cell for key, cell in cells.items() if key[0] == name]
-        used = [cell for cell in of if cell.withheld < 0.9]
-        shares = np.array([np.mean(cell.inside) for cell in used])
-        bins = np.histogram(shares, [0, 0.92, 0.93, 0.97 + 1e-9, 0.98 + 1e-9, 1.01])[0]
-        inside = np.concatenate([cell.inside for cell in of])
-        errors, widths = np.concatenate([c.errors for c in of]), np.concatenate([c.widths for c in of])
+def _print_sides(nights: dict[str, dict[Key, Cell]]) -> None:
+    sides: list[tuple[int, str | int]] = [
+        *((0, time) for time in TIMES),
+        *((2, draw) for draw in ("random", "biased")),
+        *((4, weights) for weights in WEIGHTS),
+    ]
+    print("\n**Nights of 100 on which the 95 % interval holds the truth**: drops of 5, 15 and 30 %; 20 to 500 labels,")
+    print("of before the drop, of both sides or after it; 40 to 2,000 judged rows\n")
+    print(
+        "| world | all | " + " | ".join(str(side) for _, side in sides) + " | error of the value | widened | withheld |"
+    )
+    print("|---" * (len(sides) + 5) + "|")
+    for name, cells in nights.items():
+        whole = _together(cells.values())
+        row = [_together(cell for key, cell in cells.items() if key[at] == side) for at, side in sides]
+        total = sum(whole.said.values())
         print(
-            f"| {name} | {100 * inside.mean():.1f} | " + " | ".join(map(str, bins)) + f" | {errors.mean():+.3f} | "
-            f"{np.mean([c.withheld for c in of]):.0%} | {widths.mean():.3f} |"
+            f"| {name} | {whole.share} | "
+            + " | ".join(cell.share for cell in row)
+            + f" | {np.mean(whole.errors):+.3f} | "
+            f"{whole.said['widened'] / total:.0%} | {whole.withheld:.0%} |"
         )
+
+
+def _print_sizes(nights: dict[str, dict[Key, Cell]]) -> None:
+    columns = list(product(LABELS, NIGHTLY))
+    print("\n**The same by labels and judged rows** (labels / rows); in brackets nights without a value\n")
+    print("| world | " + " | ".join(f"{n_labels} / {n}" for n_labels, n in columns) + " |")
+    print("|---" * (len(columns) + 1) + "|")
+    shares: list[float] = []
+    for name, cells in nights.items():
+        row = [_together(c for key, c in cells.items() if (key[1], key[3]) == column) for column in columns]
+        shares += [float(np.mean(cell.inside)) for cell in row if cell.withheld < 0.9]
+        print(f"| {name} | " + " | ".join(map(str, row)) + " |")
+    bins = np.histogram(shares, [0, 0.92, 0.93, 0.97 + 1e-9, 0.98 + 1e-9, 1.01])[0]
+    names = ("below 92", "92 to 93", "93 to 97", "97 to 98", "above 98")
+    print("\nOf these cells: " + ", ".join(f"{n} {name}" for n, name in zip(bins, names, strict=True)))
 
 
 def _print_case(seed: int, repeats: int) -> None:

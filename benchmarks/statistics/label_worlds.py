@@ -95,9 +95,11 @@ WORLDS = {
 }
 
 
-def night(rng: Rng, world: World, n: int, good: float) -> Judged:
-    """Judge n rows of a night, of which some are logged for certain and the others at one in ten."""
+def night(rng: Rng, world: World, n: int, good: float, *, is_even: bool = False) -> Judged:
+    """Judge n rows of a night: of equal weights, or some logged for certain and the others at one in ten."""
     _, judge = world.rows(rng, n, good)
+    if is_even:
+        return judged_mean(judge, np.ones(n))
     weight = np.where(rng.random(n) < ALWAYS / (ALWAYS + LOGGED * (1 - ALWAYS)), 1.0, 1 / LOGGED)
     return judged_mean(judge, weight)
 
