@@ -294,6 +294,11 @@ def test_too_little_to_go_by_is_said(labels, correction):
     assert (found.value, found.correction, found.status) == (None, correction, "withheld")
 
 
+def test_a_day_with_one_judged_row_is_not_corrected():
+    found = correct(Judged(1.0, None, 1, 1.0), labelled([0.5] * 30, [0.75] * 30), is_rate=False)
+    assert (found.value, found.correction) == (None, "not enough judged rows (1)")
+
+
 @given(
     st.floats(0, 1), st.floats(0, 0.05), st.floats(1, 40),
     st.lists(st.tuples(st.integers(0, 4), st.integers(0, 4), st.floats(0.1, 50), st.integers(1, 9)),

@@ -25,11 +25,13 @@ def correct(judged: Judged, labels: Labelled, *, is_rate: bool, judge_since: dat
         judge_since: The anchors say that the judge is another one from this day on: older labels do not count.
 
     Returns:
-        The corrected mean, or why it is withheld: fewer than 20 labels, fewer than 5 of either kind, or too few since
-        the judge changed.
+        The corrected mean, or why it is withheld: fewer than 20 labels, fewer than 5 of either kind, too few since the
+        judge changed, or a day with a single judged row.
     """
-    if judged.variance is None or labels.n < MIN_LABELS:
+    if labels.n < MIN_LABELS:
         return withheld(labels.n, f"not enough labels ({labels.n})")
+    if judged.variance is None:
+        return withheld(labels.n, f"not enough judged rows ({judged.n})")
     is_rate = is_rate and labels.is_binary
     since, why = judge_since, "the judge's anchors changed"
     recent = labels if since is None else labels.where(labels.day >= since.toordinal())
