@@ -7,11 +7,15 @@ import pytest
 from starlette.responses import JSONResponse
 from warehouse_rows import DAY, insert_requests, query_all, request_row, scalar, table_rows
 
+from anchorwatch.labelling.store import Label, store_labels
+from anchorwatch.metrics.corrections import correct_days, reopen
 from anchorwatch.settings import Rule, RuleBook
 from anchorwatch.simulator.judge_rules import reply_to
 from anchorwatch.steps.local import run_day
 from anchorwatch.steps.run import Run
+from anchorwatch.warehouse import connect
 from anchorwatch.warehouse.initialise import initialise
+from anchorwatch.warehouse.source_view import create_source_views
 
 NIGHTS = 10
 BOOK = RuleBook(
@@ -65,6 +69,24 @@ def night(engine, settings, at, *, run_type="backfill", is_poor=False):
     return day
 
 
+def label(engine, settings, n):
+    """People label n rows of the second night, as the judge does but for one in ten."""
+    day = DAY + timedelta(days=1)
+    found = query_all(engine, "SELECT request_id, value FROM evaluations WHERE evaluator = 'quality' "
+                              f"AND run_date = '{day}' ORDER BY request_id LIMIT {n}")  # fmt: skip
+    labels = [Label(row, "quality", "ann", value - 0.25 * (at % 10 == 1), "") for at, (row, value) in enumerate(found)]
+    with connect(engine) as connection:
+        create_source_views(connection, settings)
+        store_labels(connection, labels)
+        reopen(connection, day, day)
+        correct_days(connection)
+
+
+def corrected(engine, day):
+    return query_all(engine, "SELECT correction, correction_status, corrected_value IS NOT NULL FROM daily_metrics "
+                             f"WHERE metric = 'quality' AND segment_name = 'all' AND run_date = '{day}'")  # fmt: skip
+
+
 def alerts(engine):
     return dict(query_all(engine, "SELECT channel || ' ' || run_date, status FROM alerts"))
 
@@ -83,12 +105,18 @@ def test_a_judge_that_turns_harsh_is_suspected_and_pages_wait_until_it_is_itself
     assert scalar(engine, "SELECT COUNT(*) FROM anchor_readings") == NIGHTS * 12 * 2
     assert judge_server.calls == NIGHTS * 72, "the anchors are asked about anew every night"
 
+    label(engine, settings, 40)
+    before = DAY + timedelta(days=NIGHTS - 1)
+    assert corrected(engine, before) == [("difference (40 labels)", "corrected", True)]
+
     judge.is_harsh = True
     day = night(engine, settings, NIGHTS, run_type="scheduled")
     firing = query_all(engine, "SELECT rule_id, judge_suspected FROM drift_findings WHERE status = 'firing' AND "
                                f"run_date = '{day}' ORDER BY 1")  # fmt: skip
     assert firing == [("judge-anchors", None), ("quality-page", True)]
     assert alerts(engine) == {f"pagerduty {day}": "held_judge_suspected", f"slack {day}": "pending"}
+    why = f"not enough labels since {day}, when the judge's anchors changed (0 of 40)"
+    assert corrected(engine, day) == [(why, "withheld", False)]
     assert "JUDGE SUSPECTED" in scalar(engine, "SELECT payload::TEXT FROM alerts WHERE channel = 'slack'")
 
     judge.is_harsh = False
@@ -99,6 +127,7 @@ def test_a_judge_that_turns_harsh_is_suspected_and_pages_wait_until_it_is_itself
             break
         assert "pending" not in {status for key, status in alerts(engine).items() if "pagerduty" in key}
     assert found == {"judge-anchors": found["judge-anchors"], "quality-page": "firing"}
+    assert corrected(engine, later) == [("difference (40 labels)", "corrected", True)]
     assert alerts(engine)[f"pagerduty {later}"] == "pending", "the product is bad all the same, and now somebody hears"
 
 

@@ -144,7 +144,7 @@ def estimates(engine, metric="hallucination_rate"):
 class TestLabels:
     def test_labels_go_out_come_back_and_correct_the_judge(self, labelled, tmp_path):
         raw = estimates(labelled)
-        assert [row[-1] for row in raw] == ["uncorrected (0 labels)"] * 2
+        assert [row[-1] for row in raw] == ["not enough labels (0)"] * 2
         done = call("labels", "export", "--from", DAY, "--to", DAY, "--rows", 90, "--output", tmp_path / "out.csv")
         assert "random" in done.stdout, done.stderr
         rows = fill(tmp_path / "out.csv")
@@ -157,10 +157,30 @@ class TestLabels:
             assert value < 0.22 < 0.25 < high, "the judge lets 30 % pass; the truth is a quarter"
             assert low <= corrected <= high
             assert abs(corrected - 0.25) < abs(value - 0.25)
-        assert estimates(labelled, "quality")[0][-1] == f"ppi++ ({len(rows)} labels)"
+        assert estimates(labelled, "quality")[0][-1] == f"difference ({len(rows)} labels)"
+        assert {row[-1] for row in estimates(labelled, "unsafe_rate")} == {"not enough labels (0)"}
         shown = call("report").stdout
         assert "judge's value" in shown
         assert "rogan-gladen" in shown
+
+    def test_a_segment_is_corrected_by_its_own_labels_alone(self, labelled, tmp_path):
+        path = tmp_path / "labels.jsonl"
+        # Rows of m-0 have even numbers: 35 of them are labelled, and 4 of m-1.
+        numbers = [*range(0, 70, 2), 1, 3, 5, 7]
+        path.write_text("\n".join(
+            json.dumps({"request_id": f"{DAY:%m%d}-{n:05d}", "quality": 3 if n % 4 == 0 else 5, "labeller": "ann"})
+            for n in numbers
+        ))  # fmt: skip
+        assert call("labels", "import", path).returncode == 0
+        found = dict(query_all(
+            labelled, "SELECT segment_value, correction || ': ' || correction_status FROM daily_metrics "
+                      f"WHERE metric = 'quality' AND run_date = '{DAY}'"
+        ))  # fmt: skip
+        assert found == {
+            "all": "difference (39 labels): corrected",
+            "m-0": "difference (35 labels): corrected",
+            "m-1": "not enough labels (4): withheld",
+        }
 
     def test_agreement_is_by_judge_segment_and_between_people(self, labelled, tmp_path):
         call("labels", "export", "--from", DAY, "--to", DAY, "--rows", 80, "--output", tmp_path / "one.csv")
@@ -241,7 +261,10 @@ class TestLabels:
             json.dumps({"request_id": f"{later:%m%d}-{n:05d}", "quality": 5 if n % 4 else 3}) for n in range(40)
         ))  # fmt: skip
         call("labels", "import", path, "--labeller", "ann")
-        assert [row[-1] for row in estimates(labelled, "quality")] == ["uncorrected (0 labels)", "ppi++ (40 labels)"]
+        assert [row[-1] for row in estimates(labelled, "quality")] == [
+            "not enough labels (0)",
+            "difference (40 labels)",
+        ]
 
     def test_labelled_rows_are_frozen_first_and_what_people_said_is_expected(self, labelled, tmp_path):
         path = tmp_path / "labels.jsonl"
@@ -263,7 +286,7 @@ def test_labels_of_a_version_are_not_used_for_another(labelled, tmp_path):
         "\n".join(json.dumps({"request_id": f"0310-{n:05d}", "quality": 5 if n % 4 else 3}) for n in range(50))
     )
     call("labels", "import", path, "--labeller", "ann")
-    assert estimates(labelled, "quality")[1][-1] == "ppi++ (50 labels)"
+    assert estimates(labelled, "quality")[1][-1] == "difference (50 labels)"
     config = tmp_path / "anchorwatch.yaml"
     config.write_text(config.read_text().replace(LENIENT_MODEL, "simulated-rule-judge-1"))
     settings, day = load_settings(), DAY + timedelta(days=1)
@@ -273,4 +296,4 @@ def test_labels_of_a_version_are_not_used_for_another(labelled, tmp_path):
             sa.text("SELECT correction FROM daily_metrics WHERE metric = 'quality' AND segment_name = 'all' "
                     "AND run_date = :day"), {"day": DAY + timedelta(days=1)}
         ).scalar_one()  # fmt: skip
-    assert found == "uncorrected (0 labels)"
+    assert found == "not enough labels (0)"

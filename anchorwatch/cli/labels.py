@@ -69,7 +69,7 @@ def import_file(
     from anchorwatch.warehouse import make_engine
 
     settings, _ = checked_settings()
-    count, days = import_labels(make_engine(settings), source, labeller or getpass.getuser())
+    count, days = import_labels(make_engine(settings), settings, source, labeller or getpass.getuser())
     span = f", corrections of {len(days)} days made anew ({days[0]} to {days[-1]})" if days else ""
     typer.echo(f"{count} labels imported{span}")
 

@@ -11,6 +11,8 @@ from anchorwatch.errors import ConfigError
 from anchorwatch.labelling.files import HOW, FileRow
 from anchorwatch.labelling.words import UnknownLabel, label_values, shown
 from anchorwatch.limits import LABELLER_BYTES, REQUEST_ID_BYTES
+from anchorwatch.warehouse import query
+from anchorwatch.warehouse.days import day_window
 
 _SHOWN = 10
 _NOT_TEXT = re.compile("[\x00\ud800-\udfff]")
@@ -135,7 +137,7 @@ def _unstorable(request_id: str, labeller: str) -> str | None:
 
 
 def store_labels(connection: sa.Connection, labels: Sequence[Label]) -> tuple[date, date] | None:
-    """Store labels, in place of what the same person said before; return the first and last day they are about.
+    """Store labels and their rows' segments in place of earlier ones; return the first and last day they are about.
 
     Raises:
         ConfigError: A labelled request is in no stored day.
@@ -161,4 +163,7 @@ def store_labels(connection: sa.Connection, labels: Sequence[Label]) -> tuple[da
         for label in labels
     ]
     connection.execute(_STORE, rows)
-    return min(days.values()), max(days.values())
+    first, last = min(days.values()), max(days.values())
+    bounds = {"day_start": day_window(first)["day_start"], "day_end": day_window(last)["day_end"]}
+    connection.execute(query("label_segments", "store"), {"ids": ids, **bounds})
+    return first, last

@@ -1,155 +1,76 @@
-"""What people's labels say about a judged estimate: PPI++ for scores, Rogan-Gladen for pass and fail.
+"""What people's labels say about a judged mean of one day.
 
-Both take the judge's error from rows that people labelled and carry it over to days without labels. PPI++ assumes
-that what people would say of a row, given the judge's score, stays as it is; Rogan-Gladen that the judge's
-sensitivity and specificity do. A judge that drifts breaks both, which is what the anchors are for.
+The day's mean is what is wanted, and the labels are mostly of other days. So they tell only how the judge is wrong:
+by how much for scores (`difference`), with which sensitivity and specificity for pass and fail (`rogan_gladen`).
+Neither is carried over from labels of before a change of the judge, as far as the labels (`judge_shift`) or the
+anchors show one.
 """
 
-import math
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import replace
+from datetime import date
 
 import numpy as np
-from numpy.typing import NDArray
 
-MIN_LABELS = 20
-MIN_EACH = 5
-"""Labelled rows of either kind that Rogan-Gladen needs."""
-MIN_YOUDEN = 0.1
-"""Sensitivity + specificity - 1: below this a judge tells too little to correct anything by it."""
-Z = 1.959964
-Method = Literal["ppi++", "rogan-gladen"]
-Floats = NDArray[np.float64]
+from anchorwatch.metrics.difference import difference
+from anchorwatch.metrics.judge_shift import change_day
+from anchorwatch.metrics.labelled import MIN_LABELS, Corrected, Judged, Labelled, withheld
+from anchorwatch.metrics.rogan_gladen import rogan_gladen
 
 
-@dataclass(frozen=True, slots=True)
-class Labelled:
-    """Rows that have both a label and the judge's score, as arrays of one length.
-
-    Attributes:
-        human: What people said, on the metric's scale.
-        judge: What the judge said, on the same scale.
-        weight: 1 / probability with which the row came to be labelled; any unit.
-    """
-
-    human: Floats
-    judge: Floats
-    weight: Floats
-
-    @classmethod
-    def of(cls, rows: Sequence[tuple[float, float, float]]) -> "Labelled":
-        """Make the arrays from (human, judge, weight)."""
-        table = np.array(rows, dtype=float).reshape(-1, 3)
-        return cls(table[:, 0], table[:, 1], table[:, 2])
-
-    @property
-    def n(self) -> int:
-        """Labelled rows."""
-        return len(self.human)
-
-
-@dataclass(frozen=True, slots=True)
-class Corrected:
-    """A corrected estimate, or why there is none.
-
-    Attributes:
-        correction: `ppi++ (120 labels)`, `rogan-gladen (120 labels)`, `uncorrected (0 labels)`, ...
-    """
-
-    value: float | None
-    low: float | None
-    high: float | None
-    n_labels: int
-    correction: str
-
-
-def correct(value: float, variance: float | None, labels: Labelled, *, is_rate: bool) -> Corrected:
-    """Correct a judged estimate.
+def correct(judged: Judged, labels: Labelled, *, is_rate: bool, judge_since: date | None = None) -> Corrected:
+    """Correct the judged mean of a day by the judge's error on labelled rows.
 
     Args:
-        value: The judge's weighted mean, in [0, 1].
-        variance: Its sampling variance; None where it is not known.
+        is_rate: Use sensitivity and specificity where both, people and judge, say 0 or 1.
+        judge_since: The anchors say that the judge is another one from this day on: older labels do not count.
+
+    Returns:
+        The corrected mean, or why it is withheld: fewer than 20 labels, fewer than 5 of either kind, too few since the
+        judge changed, or a day with a single judged row.
     """
-    n = labels.n
-    if n < MIN_LABELS or variance is None:
-        return Corrected(None, None, None, n, f"uncorrected ({n} labels)")
-    if is_rate and _is_binary(labels.judge) and _is_binary(labels.human):
-        return _rogan_gladen(value, variance, labels)
-    return ppi_plus_plus(value, variance, labels)
-
-
-def ppi_plus_plus(value: float, variance: float, labels: Labelled) -> Corrected:
-    """Prediction-powered mean with the power-tuned weight of the judge (Angelopoulos, Duchi & Zrnic 2023, PPI++).
-
-    mean = lambda x judge's mean + labelled mean of (human - lambda x judge), with the lambda of least variance;
-    labelled rows are weighted, their variances are those of a Hajek mean.
-    """
-    from scipy.stats import t
-
-    share = labels.weight / labels.weight.sum()
-    human, judge = float(share @ labels.human), float(share @ labels.judge)
-    ratio = labels.n / (labels.n - 1)
-    squares = ratio * share**2
-    judge_variance = float(squares @ (labels.judge - judge) ** 2)
-    covariance = float(squares @ ((labels.human - human) * (labels.judge - judge)))
-    power = min(1.0, max(0.0, covariance / (judge_variance + variance))) if judge_variance + variance > 0 else 0.0
-    corrected = power * value + human - power * judge
-    rest = labels.human - power * labels.judge
-    error = math.sqrt(float(squares @ (rest - share @ rest) ** 2) + power**2 * variance)
-    effective = 1 / float((share**2).sum())
-    reach = float(t.ppf(0.975, max(effective - 1, 1))) * error
-    return Corrected(
-        _clip(corrected), _clip(corrected - reach), _clip(corrected + reach), labels.n, f"ppi++ ({labels.n} labels)"
+    if labels.n < MIN_LABELS:
+        return withheld(labels.n, f"not enough labels ({labels.n})")
+    if judged.variance is None:
+        return withheld(labels.n, f"not enough judged rows ({judged.n})")
+    is_rate = is_rate and labels.is_binary
+    since, why = judge_since, "the judge's anchors changed"
+    recent = labels if since is None else labels.where(labels.day >= since.toordinal())
+    while recent.n >= MIN_LABELS and (day := change_day(recent, is_rate=is_rate)) is not None:
+        since, why = date.fromordinal(day), "the judge's error changed among the labels"
+        recent = recent.where(recent.day >= day)
+    if recent.n < MIN_LABELS:
+        return withheld(labels.n, f"not enough labels since {since}, when {why} ({recent.n} of {labels.n})")
+    found = rogan_gladen(judged, recent) if is_rate else difference(judged, recent)
+    if since is None:
+        return found
+    return replace(
+        found,
+        correction=f"{found.correction} since {since}, when {why}",
+        status=found.status if found.status == "withheld" else "recent_labels",
     )
 
 
-def _rogan_gladen(value: float, variance: float, labels: Labelled) -> Corrected:
-    """Correct an apparent rate by sensitivity and specificity (Rogan & Gladen 1978).
+def at_mix(labels: Labelled, kinds: list[str], mix: dict[str, float]) -> Labelled:
+    """Weigh labelled rows so that kinds of rows have the shares that they have on the day (post-stratification).
 
-    The interval is that of Lang & Reiczigel 2014, with effective numbers of rows for weighted ones.
+    Saerndal, Swensson & Wretman 1992, 7.6. Kinds with fewer than 20 labels count as one, and as the largest one where
+    they are fewer than 20 together.
+
+    Args:
+        kinds: Of each labelled row, e.g. its query type.
+        mix: Kind -> its weight in the day's judged rows, in any unit.
     """
-    is_bad = labels.human > 0.5
-    n_bad, n_good = _effective(labels.weight[is_bad]), _effective(labels.weight[~is_bad])
-    if is_bad.sum() < MIN_EACH or (~is_bad).sum() < MIN_EACH:
-        return Corrected(
-            None, None, None, labels.n, f"uncorrected ({labels.n} labels, fewer than {MIN_EACH} of a kind)"
-        )
-    sensitivity = float(np.average(labels.judge[is_bad], weights=labels.weight[is_bad]))
-    specificity = 1 - float(np.average(labels.judge[~is_bad], weights=labels.weight[~is_bad]))
-    if sensitivity + specificity - 1 < MIN_YOUDEN:
-        return Corrected(None, None, None, labels.n, f"uncorrected ({labels.n} labels, the judge tells too little)")
-    n = value * (1 - value) / variance if variance > 0 and 0 < value < 1 else 1e6
-    low, high = lang_reiczigel(value, n, sensitivity, n_bad, specificity, n_good)
-    corrected = _clip((value + specificity - 1) / (sensitivity + specificity - 1))
-    return Corrected(
-        corrected, min(low, corrected), max(high, corrected), labels.n, f"rogan-gladen ({labels.n} labels)"
-    )
-
-
-def lang_reiczigel(
-    rate: float, n: float, sensitivity: float, n_bad: float, specificity: float, n_good: float
-) -> tuple[float, float]:
-    """Return the interval of a true rate from an apparent one and estimated sensitivity and specificity."""
-    rate, n = (n * rate + Z * Z / 2) / (n + Z * Z), n + Z * Z
-    sensitivity, n_bad = (n_bad * sensitivity + 1) / (n_bad + 2), n_bad + 2
-    specificity, n_good = (n_good * specificity + 1) / (n_good + 2), n_good + 2
-    youden = sensitivity + specificity - 1
-    true = (rate + specificity - 1) / youden
-    of_sensitivity = sensitivity * (1 - sensitivity) / n_bad
-    of_specificity = specificity * (1 - specificity) / n_good
-    shift = 2 * Z * Z * (true * of_sensitivity - (1 - true) * of_specificity)
-    error = Z * math.sqrt(rate * (1 - rate) / n + (1 - true) ** 2 * of_specificity + true**2 * of_sensitivity) / youden
-    return _clip(true + shift - error), _clip(true + shift + error)
-
-
-def _is_binary(values: Floats) -> bool:
-    return bool(np.isin(values, (0.0, 1.0)).all())
-
-
-def _effective(weights: Floats) -> float:
-    return float(weights.sum() ** 2 / (weights**2).sum()) if len(weights) else 0.0
-
-
-def _clip(value: float) -> float:
-    return min(1.0, max(0.0, float(value)))
+    names = np.array(kinds, dtype=object)
+    counts = {name: int((names == name).sum()) for name in {*kinds}}
+    large = sorted(name for name, n in counts.items() if n >= MIN_LABELS and mix.get(name, 0.0) > 0)
+    if not large:
+        return labels
+    cells = np.array([large.index(name) if name in large else len(large) for name in kinds])
+    wanted = np.array([*(mix[name] for name in large), sum(w for name, w in mix.items() if name not in large)])
+    if (cells == len(large)).sum() < MIN_LABELS:
+        largest = int(np.argmax(wanted[:-1]))
+        cells[cells == len(large)] = largest
+        wanted[largest] += wanted[-1]
+        wanted = wanted[:-1]
+    there = np.bincount(cells, weights=labels.weight, minlength=len(wanted))
+    return replace(labels, weight=labels.weight * (wanted / there)[cells])

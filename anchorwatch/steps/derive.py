@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
 
-from anchorwatch.metrics import correct_days, replace_rolling
+from anchorwatch.metrics import correct_days, reopen_days, replace_rolling
 from anchorwatch.settings import RuleBook
 from anchorwatch.settings.metrics import ANCHOR_AGREEMENT, METRICS, Metric
 from anchorwatch.warehouse import connect, query
@@ -34,9 +34,9 @@ def derive(engine: sa.Engine, book: RuleBook) -> list[date]:
     with connect(engine) as connection:
         lock(connection, "derive")
         plan_for_fresh_rows(connection)
-        correct_days(connection)
         wanted, changed = _out_of_date(connection, book)
         if changed is None:
+            correct_days(connection)
             return []
         days = [day for day in wanted if day >= changed]
         for day in days:
@@ -44,6 +44,9 @@ def derive(engine: sa.Engine, book: RuleBook) -> list[date]:
         _detect(connection, book, days)
         statement = sa.text("UPDATE day_partitions SET derived_hash = :wanted WHERE run_date = :day")
         connection.execute(statement, [{"day": day, "wanted": wanted[day]} for day in days])
+        # Corrections come last: they ask whether the anchors alarm.
+        reopen_days(connection, days[0], days[-1])
+        correct_days(connection)
         return days
 
 

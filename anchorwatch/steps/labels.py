@@ -70,7 +70,7 @@ def _with_texts(connection: sa.Connection, drawn: Sequence[Drawn]) -> Iterator[d
                 }
 
 
-def import_labels(engine: sa.Engine, source: Path, labeller: str) -> tuple[int, list[date]]:
+def import_labels(engine: sa.Engine, settings: Settings, source: Path, labeller: str) -> tuple[int, list[date]]:
     """Read a label file back; return how many labels it has, and the days whose corrections were made anew.
 
     Raises:
@@ -82,6 +82,7 @@ def import_labels(engine: sa.Engine, source: Path, labeller: str) -> tuple[int, 
         raise ConfigError(f"{source}: no label in it; the columns to fill are named like {', '.join(known[:3])}")
     with connect(engine) as connection:
         lock(connection, "derive")
+        create_source_views(connection, settings)
         days = store_labels(connection, labels)
         if days is not None:
             reopen(connection, *days)

@@ -7,7 +7,8 @@
 CREATE VIEW bi_daily_metrics AS
 SELECT
     d.run_date, d.metric, d.segment_name, d.segment_value, d.value, d.n, d.ci_low, d.ci_high,
-    d.corrected_value, d.corrected_ci_low, d.corrected_ci_high, d.correction
+    d.corrected_value, d.corrected_ci_low, d.corrected_ci_high, d.correction,
+    d.correction_status
 FROM daily_metrics AS d
 INNER JOIN (
     SELECT DISTINCT ON (metric) metric, epoch

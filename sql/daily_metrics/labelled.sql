@@ -1,6 +1,6 @@
 -- query     rows of the last 90 days that people labelled, with what the judge said of them
 -- grain     metric x epoch x request
--- reads     human_labels, evaluations, samples, label_draws, metric_catalogue
+-- reads     human_labels, label_segments, evaluations, samples, label_draws, metric_catalogue
 -- params    :run_date DATE      the day that is corrected
 --           :window_start DATE  89 days earlier
 --
@@ -13,6 +13,12 @@ WITH labels AS (
     WHERE run_date >= :window_start AND run_date <= :run_date
     GROUP BY run_date, request_id, evaluator
 ),
+places AS (
+    SELECT run_date, request_id, JSONB_OBJECT_AGG(segment_name, segment_value) AS segments
+    FROM label_segments
+    WHERE run_date >= :window_start AND run_date <= :run_date
+    GROUP BY run_date, request_id
+),
 undrawn AS (
     SELECT
         CAST(COUNT(*) AS DOUBLE PRECISION) / NULLIF((
@@ -23,9 +29,10 @@ undrawn AS (
     WHERE NOT EXISTS (SELECT 1 FROM label_draws AS d WHERE d.run_date = l.run_date AND d.request_id = l.request_id)
 )
 SELECT
-    m.metric, e.epoch,
+    m.metric, e.epoch, l.run_date, p.segments,
     CASE WHEN m.is_complement THEN 1 - l.value ELSE l.value END AS human,
     CASE WHEN m.is_complement THEN 1 - e.value ELSE e.value END AS judge,
+    1 / (s.log_probability * COALESCE(s.judge_probability, 1)) AS sampling_weight,
     1 / (s.log_probability * COALESCE(s.judge_probability, 1) * COALESCE(d.probability, u.probability)) AS weight
 FROM labels AS l
 INNER JOIN metric_catalogue AS m ON m.evaluator = l.evaluator AND m.source = 'judge'
@@ -33,6 +40,7 @@ INNER JOIN evaluations AS e
     ON e.run_date = l.run_date AND e.request_id = l.request_id AND e.evaluator = l.evaluator AND e.value IS NOT NULL
 INNER JOIN samples AS s ON s.run_date = l.run_date AND s.request_id = l.request_id
 LEFT JOIN label_draws AS d ON d.run_date = l.run_date AND d.request_id = l.request_id
+LEFT JOIN places AS p ON p.run_date = l.run_date AND p.request_id = l.request_id
 CROSS JOIN undrawn AS u
 WHERE s.log_probability > 0 AND COALESCE(s.judge_probability, 1) > 0
 ORDER BY m.metric, e.epoch, l.run_date, l.request_id

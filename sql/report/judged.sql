@@ -3,7 +3,8 @@
 -- reads     bi_daily_metrics, metric_catalogue
 -- params    :day DATE
 SELECT
-    d.metric, d.value, d.ci_low, d.ci_high, d.n, d.corrected_value, d.corrected_ci_low, d.corrected_ci_high, d.correction
+    d.metric, d.value, d.ci_low, d.ci_high, d.n, d.corrected_value, d.corrected_ci_low, d.corrected_ci_high,
+    d.correction, d.correction_status
 FROM bi_daily_metrics AS d
 INNER JOIN metric_catalogue AS m ON m.metric = d.metric
 WHERE d.run_date = :day AND d.segment_name = 'all' AND m.source = 'judge'
