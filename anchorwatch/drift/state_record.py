@@ -44,7 +44,13 @@ def _spans(panel: Panel, excluded: Any, today: int) -> list[list[str]]:
 def _dump_reference(panel: Panel, state: State, stream: int) -> dict[str, Any]:
     reference, noise = state.reference, state.noise
     cells = np.flatnonzero(panel.cell_stream == stream).tolist()
+    mix = {
+        panel.histograms.names[part]: [float(reference.mix_share[part]), float(reference.mix_below[part])]
+        for part in np.flatnonzero((panel.part_stream == stream) & (reference.mix_share > 0)).tolist()
+        if panel.histograms is not None
+    }
     return {
+        **({"mix": mix} if mix else {}),
         "cells": {
             panel.cell_names[c]: [float(reference.share[c]), float(reference.mean[c]), float(reference.dispersion[c])]
             for c in cells
@@ -83,6 +89,10 @@ def _load_reference(panel: Panel, state: State, stream: int, record: dict[str, A
     for cell in cells:
         found = record["cells"].get(panel.cell_names[cell], (0.0, np.nan, 0.0))
         reference.share[cell], reference.mean[cell], reference.dispersion[cell] = found
+    for part in np.flatnonzero(panel.part_stream == stream).tolist():
+        assert panel.histograms is not None
+        found = record.get("mix", {}).get(panel.histograms.names[part], (0.0, 0.0))
+        reference.mix_share[part], reference.mix_below[part] = found
     reference.level[stream], reference.n_days[stream] = record["level"], record["n_days"]
     reference.rows[stream], reference.reason[stream] = record["rows"], record["reason"]
     reference.first[stream], reference.last[stream] = (_column(panel, record[name]) for name in ("first", "last"))

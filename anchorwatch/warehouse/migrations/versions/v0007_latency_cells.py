@@ -1,0 +1,24 @@
+"""Latency by query type, so that percentiles are compared at the baseline's mix.
+
+Days stored before this version have none; running them again fills them from cached answers. Until then their
+percentiles are compared as they are.
+"""
+
+import sqlalchemy as sa
+from alembic import op
+from sqlalchemy.dialects.postgresql import ARRAY
+
+revision = "0007"
+down_revision = "0006"
+
+
+def upgrade() -> None:
+    op.create_table(
+        "latency_cells",
+        sa.Column("run_date", sa.Date, primary_key=True),
+        *(sa.Column(name, sa.Text, primary_key=True) for name in ("segment_name", "segment_value", "cell")),
+        sa.Column("n", sa.BigInteger, nullable=False),
+        *(sa.Column(name, sa.Numeric, nullable=False) for name in ("sum_weights", "sum_squared_weights")),
+        sa.Column("buckets", ARRAY(sa.BigInteger), nullable=False),
+        sa.Column("weights", ARRAY(sa.Numeric), nullable=False),
+    )
