@@ -1,6 +1,6 @@
 """Latency by query type as log buckets: what percentiles at any mix of query types are read off."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import TYPE_CHECKING, Any
@@ -40,12 +40,31 @@ class Histograms:
     effective: Floats
     traffic: Floats
 
-    def by_stream(self) -> Iterator[tuple[int, slice, slice]]:
-        """Return every stream that has query types, its parts, and their rows."""
-        streams, firsts = np.unique(self.stream, return_index=True)
-        ends = [*firsts[1:].tolist(), len(self.stream)]
-        for stream, first, end in zip(streams.tolist(), firsts.tolist(), ends, strict=True):
-            yield stream, slice(first, end), slice(int(self.source[first]), int(self.source[end - 1]) + 1)
+    @property
+    def streams(self) -> Ints:
+        """Streams that have query types, ascending."""
+        return self.stream[self._firsts]
+
+    @property
+    def _firsts(self) -> Ints:
+        return np.flatnonzero(np.diff(self.stream, prepend=-1))
+
+    def per_stream(self, parts: Floats) -> Floats:
+        """Add up an array over the parts of each of `streams`."""
+        summed: Floats = np.add.reduceat(parts, self._firsts, axis=0)
+        return summed
+
+    def spread(self, streams: Any) -> Any:
+        """Return an array over `streams` as one over their parts."""
+        return np.repeat(streams, np.diff(np.append(self._firsts, len(self.stream))), axis=0)
+
+    def parts(self) -> list[tuple[slice, slice]]:
+        """Return the parts of each of `streams`, and their rows."""
+        firsts, ends = self._firsts.tolist(), [*self._firsts[1:].tolist(), len(self.stream)]
+        return [
+            (slice(first, end), slice(int(self.source[first]), int(self.source[end - 1]) + 1))
+            for first, end in zip(firsts, ends, strict=True)
+        ]
 
     def percentile(self, shares: Floats, p: Floats) -> Floats:
         """Return the log of the latency at a share of the traffic, interpolated within its bucket.
@@ -63,12 +82,12 @@ class Histograms:
         found: Floats = np.where(inside, (self.lowest - 1 + at + np.clip(step, 0, 1)) * BUCKET, np.nan)
         return found
 
-    def share_below(self, shares: Floats, log_latency: float) -> Floats:
+    def share_below(self, shares: Floats, log_latency: Floats) -> Floats:
         """Return the share of the traffic at or below a latency: the inverse of `percentile`, one a row."""
         place = np.clip(log_latency / BUCKET - self.lowest + 1, 0, shares.shape[1])
-        at = min(int(place), shares.shape[1] - 1)
-        lower = shares[:, at - 1] if at > 0 else np.zeros(len(shares))
-        found: Floats = lower + (place - at) * (shares[:, at] - lower)
+        at, row = np.minimum(place.astype(np.int64), shares.shape[1] - 1), np.arange(len(shares))
+        lower = np.where(at > 0, shares[row, at - 1], 0)
+        found: Floats = lower + (place - at) * (shares[row, at] - lower)
         return found
 
 

@@ -133,9 +133,7 @@ def _baseline(
     kept = state.frozen | (~chosen.any(axis=1) & (state.reference.n_days > 0))
     least = np.where(reason == LONG, MIN_LONG_DAYS, MIN_DAYS)
     mix = baseline_mix(panel, chosen, np.where(is_small | kept, LONG_FROM + 1, least), oldest)
-    of_kept = kept[panel.part_stream]
-    mix.share = np.where(of_kept, state.reference.mix_share, mix.share)
-    mix.below = np.where(of_kept, state.reference.mix_below, mix.below)
+    mix = mix.or_kept(kept, panel.part_stream, state.reference.mix)
     sums = at_baseline_mix(panel, mix, sums, oldest)
     past = sums.columns(slice(0, today - oldest))
     chosen &= panel.per_stream(past.rows) > 0

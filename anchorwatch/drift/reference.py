@@ -30,7 +30,8 @@ class Reference:
         share: Cell -> share of the stream's traffic on the baseline days: the frozen mix.
         mean: Cell -> mean on the baseline days, in the metric's unit; NaN for a cell without rows there.
         dispersion: Cell -> variance of one observation within a day.
-        mix_share, mix_below: Part -> see Mix: of a percentile, what its query types are weighted by.
+        mix_share, mix_below: Part -> see Mix: what the query types of a percentile are weighted by.
+        mix_middle, mix_spread: Stream -> see Mix.
         level: Stream -> sum of share x mean: the baseline value.
         n_days: Stream -> baseline days with data.
         rows: Stream -> scored rows on them.
@@ -44,12 +45,19 @@ class Reference:
     dispersion: Floats
     mix_share: Floats
     mix_below: Floats
+    mix_middle: Floats
+    mix_spread: Floats
     level: Floats
     n_days: Ints
     rows: Floats
     first: Ints
     last: Ints
     reason: Ints
+
+    @property
+    def mix(self) -> Mix:
+        """What percentiles are weighted by."""
+        return Mix(self.mix_share, self.mix_below, self.mix_middle, self.mix_spread)
 
 
 def baseline_days(has_data: Bools, excluded: Bools, today: int) -> tuple[Bools, Ints]:
@@ -94,6 +102,8 @@ def make_reference(panel: Panel, past: Sums, mix: Mix, chosen: Bools, reason: In
         dispersion=_dispersion(panel, past, used, mean, total["rows"]),
         mix_share=mix.share,
         mix_below=mix.below,
+        mix_middle=mix.middle,
+        mix_spread=mix.spread,
         level=panel.per_stream(share * np.nan_to_num(mean)),
         n_days=chosen.sum(axis=1),
         rows=panel.per_stream(total["rows"]),

@@ -109,6 +109,8 @@ def fresh_state(panel: Panel) -> State:
             dispersion=floats(cells),
             mix_share=floats(parts),
             mix_below=floats(parts),
+            mix_middle=floats(streams),
+            mix_spread=floats(streams),
             level=floats(streams),
             n_days=np.zeros(streams, np.int64),
             rows=floats(streams),
