@@ -16,6 +16,7 @@ COMPARED = {
     "daily_cells": (),
     "daily_metrics": (),
     "latency_histogram": (),
+    "latency_cells": (),
     "day_partitions": (),
     "rolling_metrics": (),
     "baselines": (),
