@@ -122,8 +122,8 @@ def _cell_problems(connection: sa.Connection) -> list[str]:
     if not row.n:
         return []
     return [
-        f"warning: {row.n} of the last 70 days were stored by an older version, without the sums by query type that the "
-        f"detector reads; "
+        f"warning: {row.n} of the last 70 days were stored by an older version, without the sums by query type that "
+        f"the detector reads; "
         f"`anchorwatch run --from {row.first} --to {row.last}` fills them in, with judge answers from the cache"
     ]
 
