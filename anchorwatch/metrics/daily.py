@@ -24,6 +24,7 @@ _PARTITIONS = (
     "daily_metrics",
     "latency_histogram",
     "latency_cells",
+    "daily_costs",
 )
 _WORK = ("work_samples", "work_evaluations", "work_opinions")
 _DROP = "DROP TABLE IF EXISTS day_segments, day_latencies, day_buckets"
@@ -101,6 +102,7 @@ def _compute(connection: sa.Connection, settings: Settings, run_date: date) -> N
     connection.execute(query("daily_cells"), window)
     connection.execute(query("daily_cells", "anchors"), {"run_date": run_date})
     connection.execute(query("daily_metrics"), {"run_date": run_date})
+    connection.execute(query("daily_costs"), window)
     connection.execute(query("latency_histogram", "latencies"), window)
     connection.exec_driver_sql("ANALYZE day_latencies")
     connection.execute(query("daily_metrics", "percentiles"), {"run_date": run_date})

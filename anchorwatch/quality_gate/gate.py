@@ -8,6 +8,7 @@ import sqlalchemy as sa
 
 from anchorwatch.errors import QualityGateFailed
 from anchorwatch.quality_gate.checks import Check, earlier_days, log_checks, result_checks
+from anchorwatch.quality_gate.costs import tell_costs_once
 from anchorwatch.quality_gate.expectations import CheckResult, run_checks
 from anchorwatch.settings import Settings, home
 from anchorwatch.warehouse import connect, query, told_errors
@@ -40,7 +41,9 @@ def check_logs(engine: sa.Engine, settings: Settings, run_id: str, run_date: dat
             return GateOutcome(0, [f"{run_date}: no logs; the day is stored as no_data"])
         earlier = earlier_days(connection, run_date)
     select = query("gate_results", "logs").bindparams(**window)
-    return _run(engine, "logs", select, run_id, run_date, log_checks(settings, earlier), rows)
+    broken = _run(engine, "logs", select, run_id, run_date, log_checks(settings, earlier), rows)
+    with connect(engine) as connection:
+        return GateOutcome(rows, tell_costs_once(connection, settings, run_date, broken))
 
 
 def check_results(
@@ -57,12 +60,14 @@ def check_results(
     select = query("gate_results", "results").bindparams(
         run_id=run_id, run_date=run_date, main_evaluator=main_evaluator
     )
-    return _run(engine, "results", select, run_id, run_date, result_checks(settings, rows), rows)
+    broken = _run(engine, "results", select, run_id, run_date, result_checks(settings, rows), rows)
+    return GateOutcome(rows, [result.detail for result in broken])
 
 
 def _run(
     engine: sa.Engine, gate: str, select: sa.TextClause, run_id: str, run_date: date, checks: list[Check], rows: int
-) -> GateOutcome:
+) -> list[CheckResult]:
+    """Run the checks and store them; return those that broke and do not stop the day."""
     docs = data_docs(gate, run_date)
     # Great Expectations wants a query that begins with SELECT, and without parameters.
     literal = select.compile(engine, compile_kwargs={"literal_binds": True})
@@ -80,7 +85,7 @@ def _run(
             f"quality gate '{gate}' failed for {run_date}: {what}. {rows} rows, {effect}. "
             f"Runbook: {RUNBOOK}; details: {docs / 'index.html'}"
         )
-    return GateOutcome(rows, [result.detail for result in broken])
+    return broken
 
 
 def data_docs(gate: str, run_date: date) -> Path:

@@ -28,6 +28,7 @@ class SlackSettings(ChannelSettings):
         base_url: Of Slack's API, for a proxy; for a bot only.
     """
 
+    connection: str = "anchorwatch_slack"
     channel: str | None = None
     base_url: str | None = None
 
@@ -35,6 +36,7 @@ class SlackSettings(ChannelSettings):
 class PagerDutySettings(ChannelSettings):
     """PagerDuty: its connection has no host, so another base URL (EU region, proxy) is set here."""
 
+    connection: str = "anchorwatch_pagerduty"
     base_url: str | None = None
 
 
@@ -44,6 +46,7 @@ class Team(Section):
     Attributes:
         apps: Takes incidents of these apps: in a segment `app`, or that hold most of the change.
         rules: Takes incidents that one of these rules leads; rule ids.
+        slack, pagerduty: Its own channels. One that is enabled names its connection, or a channel of the default bot.
     """
 
     owner: str
@@ -56,6 +59,16 @@ class Team(Section):
     def _matches_something(self) -> "Team":
         if not self.apps and not self.rules:
             raise ValueError(f"team '{self.owner}' takes nothing: give apps or rules")
+        return self
+
+    @model_validator(mode="after")
+    def _names_its_connections(self) -> "Team":
+        for name, own in (("slack", self.slack), ("pagerduty", self.pagerduty)):
+            if own is None or not own.enabled or "connection" in own.model_fields_set:
+                continue
+            if isinstance(own, SlackSettings) and own.channel is not None:
+                continue
+            raise ValueError(f"team '{self.owner}': {name} needs a connection")
         return self
 
 
@@ -111,8 +124,8 @@ class AlertSettings(Section):
     runbook_base_url: str | None = None
     dashboard_url: str | None = None
     include_text: bool = False
-    slack: SlackSettings = SlackSettings(connection="anchorwatch_slack")
-    pagerduty: PagerDutySettings = PagerDutySettings(connection="anchorwatch_pagerduty")
+    slack: SlackSettings = SlackSettings()
+    pagerduty: PagerDutySettings = PagerDutySettings()
     teams: list[Team] = []
     maintenance: list[Maintenance] = []
 

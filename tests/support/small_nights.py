@@ -17,6 +17,7 @@ COMPARED = {
     "daily_metrics": (),
     "latency_histogram": (),
     "latency_cells": (),
+    "daily_costs": (),
     "day_partitions": (),
     "rolling_metrics": (),
     "baselines": (),
