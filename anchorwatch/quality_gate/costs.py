@@ -15,29 +15,25 @@ NAMED = 5
 LONGEST = 60
 
 
-def tell_costs_once(
+def costs_in_one_line(
     connection: sa.Connection, settings: Settings, run_date: date, broken: list[CheckResult]
-) -> list[str]:
-    """Return the warnings, those about rows without a cost as one line that names the models.
+) -> dict[str, str | None]:
+    """Return, by meaning of a check, the one line about rows without a cost, and None for what it says already.
 
     A warning about missing tokens or models stays where rows lack them that do have a cost.
     """
-    if not any(result.check.column == "cost_usd" for result in broken):
-        return [result.detail for result in broken]
+    nulls = [result for result in broken if result.check.kind == "ExpectColumnValuesToNotBeNull"]
+    if not any(result.check.column == "cost_usd" for result in nulls):
+        return {}
     rows = connection.execute(query("gate_results", "without_cost"), day_window(run_date)).all()
-    same = {"cost_usd"}
+    same = set()
     if not any(row.n_with_cost_without_tokens for row in rows):
         same.add("output_tokens")
     if not any(row.n_with_cost_without_model for row in rows):
         same.add("model")
-    said, kept = False, []
-    for result in broken:
-        if result.check.kind != "ExpectColumnValuesToNotBeNull" or result.check.column not in same:
-            kept.append(result.detail)
-        elif not said:
-            kept.append(_line(rows, settings, result.n_rows or 0))
-            said = True
-    return kept
+    told: dict[str, str | None] = {result.check.meaning: None for result in nulls if result.check.column in same}
+    cost = next(result for result in nulls if result.check.column == "cost_usd")
+    return told | {cost.check.meaning: _line(rows, settings, cost.n_rows or 0)}
 
 
 def _line(rows: Iterable[Any], settings: Settings, total: int) -> str:

@@ -46,7 +46,7 @@ class Team(Section):
     Attributes:
         apps: Takes incidents of these apps: in a segment `app`, or that hold most of the change.
         rules: Takes incidents that one of these rules leads; rule ids.
-        slack, pagerduty: Its own channels. One that is enabled names its connection, or a channel of the default bot.
+        slack, pagerduty: Its own channels; one that is enabled names its connection.
     """
 
     owner: str
@@ -64,11 +64,10 @@ class Team(Section):
     @model_validator(mode="after")
     def _names_its_connections(self) -> "Team":
         for name, own in (("slack", self.slack), ("pagerduty", self.pagerduty)):
-            if own is None or not own.enabled or "connection" in own.model_fields_set:
-                continue
-            if isinstance(own, SlackSettings) and own.channel is not None:
-                continue
-            raise ValueError(f"team '{self.owner}': {name} needs a connection")
+            if own is not None and own.enabled and "connection" not in own.model_fields_set:
+                raise ValueError(
+                    f"team '{self.owner}': {name}.connection is missing, the Airflow connection of its own"
+                )
         return self
 
 
@@ -141,5 +140,11 @@ class AlertSettings(Section):
     def channel(self, name: Channel, owner: str | None = None) -> ChannelSettings:
         """Return a channel as a team has it, or the default one."""
         team = self.team(owner)
-        own = getattr(team, name) if team is not None else None
+        own: ChannelSettings | None = getattr(team, name) if team is not None else None
         return own or (self.slack if name == "slack" else self.pagerduty)
+
+    def switched_off(self, name: Channel) -> list[str]:
+        """Return the connections of a channel that nobody who is enabled uses."""
+        everyone = [getattr(self, name), *(own for team in self.teams if (own := getattr(team, name)) is not None)]
+        used = {own.connection for own in everyone if own.enabled}
+        return sorted({own.connection for own in everyone if not own.enabled} - used)
