@@ -47,7 +47,6 @@ def test_init_upgrades_an_older_schema_and_keeps_its_rows(anchorwatch_home, monk
     assert initialise(engine, revision="0001") == "0001"
     insert_requests(engine, [request_row(1)])
     assert initialise(engine, SETTINGS) == NEWEST_REVISION
-    assert initialise(engine, SETTINGS) == NEWEST_REVISION
     assert scalar(engine, "SELECT COUNT(*) FROM source_requests") == 1
     assert scalar(engine, "SELECT COUNT(*) FROM pg_indexes WHERE indexname = 'ix_alerts_channel_status'") == 1
     engine.dispose()
