@@ -110,6 +110,16 @@ def report(deployments: int = 8, runs: int = 16, seed: int = SEED) -> None:
         _line(name, [_delay(days[:, CHANGE:]) for days in found], len(header))
 
 
+def print_tables(seed: int = SEED, repeats: int | None = None) -> None:
+    """Print the report.
+
+    Args:
+        repeats: Deployments a world; twice as many slowdowns.
+    """
+    deployments = repeats or 8
+    report(deployments, 2 * deployments, seed)
+
+
 def _metrics(name: str) -> list[tuple[float, float]]:
     return list(METRICS.values()) if name in WITH_P50 else [METRICS["p95"]]
 
