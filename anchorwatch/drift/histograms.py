@@ -102,6 +102,9 @@ def make_histograms(
     """
     columns = (frame["run_date"].to_numpy().astype("datetime64[D]") - np.datetime64(start)).astype(np.int64)
     frame = frame[(columns >= 0) & (columns < days)].assign(column=columns[(columns >= 0) & (columns < days)])
+    watched = {(s.segment_name, s.segment_value) for s, k in zip(streams, kinds, strict=True) if k.quantile is not None}
+    segments = zip(frame["segment_name"], frame["segment_value"], strict=True)
+    frame = frame[np.array([segment in watched for segment in segments], dtype=bool)]
     frame = frame[_is_large(frame)]
     if frame.empty:
         return None

@@ -37,9 +37,11 @@ def read_panel(
     metrics = sorted({rule.metric for rule in book.rules})
     days = {"start": start, "end": last}
     panel = arrange(_read(connection, "cells", days | {"metrics": metrics}, SUMS), book, kinds, start, last)
-    if all(kind.quantile is None for kind in panel.kinds):
+    watched = zip(panel.streams, panel.kinds, strict=True)
+    segments = sorted({stream.segment_name for stream, kind in watched if kind.quantile is not None})
+    if not segments:
         return panel
-    latencies = _read(connection, "latencies", days, ["n", "w", "ww"])
+    latencies = _read(connection, "latencies", days | {"segments": segments}, ["n", "w", "ww"])
     return replace(panel, histograms=make_histograms(latencies, panel.streams, panel.kinds, start, panel.days))
 
 

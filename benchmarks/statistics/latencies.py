@@ -89,7 +89,7 @@ def campaigns(kind: int, factor: float, every: int, length: int) -> Callable[[Ar
 
 
 def wandering(sd: float, persistence: float) -> Callable[[Array], Array]:
-    """Every type's traffic wanders: an AR(1) on the log scale, the same in all deployments."""
+    """Every type's traffic wanders: an AR(1) on the log scale, another path for every deployment in its turn."""
     rng = np.random.default_rng(5)
 
     def weight(day: Array) -> Array:
