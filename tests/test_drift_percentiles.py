@@ -134,6 +134,15 @@ def test_a_slowdown_is_found_whatever_the_mix_does_and_split(mix):
     assert abs(last.mix_effect) < 0.05 if mix is MIX else last.mix_effect > 0.3
 
 
+def test_a_day_that_cannot_be_compared_is_not_ok():
+    rng = np.random.default_rng(12)
+    days = [draw(rng, MIX) for _ in range(30)]
+    last = run(latency_panel([*days, {"other": np.full(500, 60_000.0)}], RULES), RULES)[-1]
+    assert last.status == "not_enough_data"
+    assert last.reason.startswith("nothing to compare")
+    assert last.change is None
+
+
 def test_with_one_type_the_mix_changes_nothing():
     rng = np.random.default_rng(8)
     days = [draw(rng, {"fast": 500}) for _ in range(40)]

@@ -188,7 +188,8 @@ def _status(state: State, days: _Days, decided: _Decided, has_rows: Bools) -> In
     least = decided.levels.log_threshold.min(axis=1)
     growing = days.testable & (decided.log_evidence >= least / 2) & np.isfinite(least)
     status = np.where(growing, WARNING, OK)
-    status = np.where(days.testable, status, NOT_ENOUGH_DATA)
+    # Rows that say nothing of the stream: of other query types, or too few where a percentile lies.
+    status = np.where(days.testable & (days.seen | ~has_rows), status, NOT_ENOUGH_DATA)
     status = np.where(days.seen | has_rows, status, NO_DATA)
     status = np.where(decided.recovered, RECOVERED, status)
     return np.where(state.firing, FIRING, status)
