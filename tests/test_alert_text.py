@@ -65,6 +65,28 @@ def test_an_alert_says_where_the_change_is_and_what_it_is_made_of():
 
 
 @pytest.mark.parametrize(
+    ("evidence", "words"),
+    [
+        (3_200.0, "enough (what the budget asks; 1 x needed)"),
+        (31_999.0, "enough (what the budget asks; 10 x needed)"),
+        (32_000.0, "strong (well beyond what the budget asks; 10 x needed)"),
+        (4.9e11, "very strong (far beyond what the budget asks; 1.5e+08 x needed)"),
+        (1_600.0, "weak (less than the budget asks; 0.5 x needed)"),
+    ],
+)
+def test_an_alert_says_how_sure_it_is_in_words_with_the_number_beside_them(evidence, words):
+    told = fact(evidence=evidence, evidence_needed=3_200.0)
+    assert f"evidence: {words}" in str(slack_message(told))
+    assert f"evidence: {words}" in str(pagerduty.trigger(incident(), [told], LINKS))
+    assert "evidence" not in str(pagerduty.trigger(incident(), [fact()], LINKS)["payload"])
+
+
+def test_the_parts_of_a_percentiles_change_are_named():
+    told = fact(metric="latency_p95", mix_effect=0.2, within_effect=0.1)
+    assert "+10% within query types, +20% by traffic that moved" in str(slack_message(told))
+
+
+@pytest.mark.parametrize(
     ("kind", "word"),
     [("opened", "NEW"), ("updated", "UPDATE"), ("resolved", "RECOVERED"), ("reopened", "FIRING AGAIN")],
 )

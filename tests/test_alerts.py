@@ -79,6 +79,16 @@ def test_a_channel_that_is_off_is_recorded_and_not_sent(outbox):
     assert statuses(outbox) == ["channel_off", "channel_off"]
 
 
+def test_what_waits_for_a_channel_that_is_switched_off_needs_no_connection(outbox):
+    finding(outbox)
+    queue(outbox)
+    assert statuses(outbox) == ["pending", "pending"]
+    off = Settings.model_validate({"logging_policy": "complete", "alerts": {"slack": {"enabled": False}}})
+    assert pending(outbox, off, "slack", DAY) == []
+    assert len(pending(outbox, off, "pagerduty", DAY)) == 1
+    assert statuses(outbox) == ["channel_off", "pending"]
+
+
 def test_an_incident_stays_open_while_it_fires_and_is_resolved_once_when_it_recovers(outbox):
     finding(outbox)
     queue(outbox)

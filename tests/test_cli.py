@@ -177,6 +177,10 @@ def test_the_estimate_is_what_the_run_then_pays(engine, config, judge_server):
     days = ("--from", DAY, "--to", DAY, "--json")
     (before,) = json.loads(call("estimate", *days, ANCHORWATCH_CONFIG=config).stdout)
     assert (before["rows_chosen"], before["cached"], before["calls"], before["cost_usd"]) == (40, 0, 40, None)
+    (half,) = json.loads(call("estimate", *days, "--fraction", 0.5, ANCHORWATCH_CONFIG=config).stdout)
+    assert half["rows_chosen"] == 20
+    wrong = call("estimate", *days, "--fraction", 1.5, ANCHORWATCH_CONFIG=config)
+    assert (wrong.returncode, "--fraction 1.5" in wrong.stderr) == (2, True)
     assert judge_server.calls == 0
     assert scalar(engine, "SELECT COUNT(*) FROM work_samples") == 0
     call("run", "--date", DAY, ANCHORWATCH_CONFIG=config)

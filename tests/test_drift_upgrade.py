@@ -21,10 +21,16 @@ def test_days_of_an_older_version_are_named_and_running_them_again_pays_nothing(
         connection.execute(sa.text("DELETE FROM daily_cells"))
     (line,) = [line for line in problems(settings) if "older version" in line]
     assert f"anchorwatch run --from {DAY} --to {DAY}" in line
+    with connect(engine) as connection:
+        connection.execute(sa.text("DELETE FROM latency_cells"))
     paid = judge_server.calls
     run_day(engine, settings, book, Run("again", DAY, "backfill"), DAY)
     assert judge_server.calls == paid
     assert scalar(engine, "SELECT COUNT(*) FROM daily_cells") > 0
+    with connect(engine) as connection:
+        connection.execute(sa.text("DELETE FROM latency_cells"))
+    assert [line for line in problems(settings) if "older version" in line]
+    run_day(engine, settings, book, Run("once more", DAY, "backfill"), DAY)
     assert not [line for line in problems(settings) if "older version" in line]
 
 

@@ -118,8 +118,30 @@ def test_a_new_model_warns_and_does_not_stop_the_day_that_matters_most(engine):
     outcome = check_logs(engine, settings, "r1", DAY)
     assert outcome.rows == 200
     assert any("the model is new: 197 of 200 rows" in warning for warning in outcome.warnings)
-    assert any("rows have no cost, and their model has no price" in warning for warning in outcome.warnings)
+    (cost,) = [warning for warning in outcome.warnings if "no cost" in warning]
+    assert "no price in `prices` for" in cost
     assert any("volume is far from the last week's 20 rows a day" in warning for warning in outcome.warnings)
+
+
+def test_rows_without_a_cost_are_one_line_that_names_their_models(engine):
+    gone = {"cost_usd": None, "output_tokens": None}
+    rows = [request_row(n) for n in range(20)]
+    rows += [
+        request_row(20 + n, model=model, **gone) for n, model in enumerate(["m-2"] * 12 + ["m-3"] * 4 + [None] * 3)
+    ]
+    rows += [request_row(60 + n, model="m-1", **gone) for n in range(2)]
+    insert_requests(engine, rows)
+    price = {"m-1": {"input_usd_per_million_tokens": 1.0, "output_usd_per_million_tokens": 10.0}}
+    settings = Settings.model_validate({"logging_policy": "complete", "prices": price})
+    initialise(engine, settings)
+    told = [warning for warning in check_logs(engine, settings, "r1", DAY).warnings if "last hours" not in warning]
+    assert told == [
+        "21 of 41 rows have no cost and count in no cost metric: no price in `prices` for m-2 (12), m-3 (4); "
+        "2 of priced models have no token counts; 3 name no model"
+    ]
+    insert_requests(engine, [request_row(80 + n, output_tokens=None) for n in range(3)])
+    told = check_logs(engine, settings, "r2", DAY).warnings
+    assert any(line.startswith("rows have no output_tokens: 24 of 44") for line in told)
 
 
 def test_prices_fill_in_the_cost(engine):

@@ -15,7 +15,8 @@ from anchorwatch.warehouse.initialise import initialise
 
 BOOK = load_rule_file(None)
 TODAY = DAY + timedelta(days=1)
-COMPARED = ("samples", "evaluations", "daily_metrics", "latency_histogram", "rolling_metrics", "day_partitions")
+COMPARED = ("samples", "evaluations", "daily_metrics", "latency_histogram", "latency_cells", "rolling_metrics",
+            "day_partitions")  # fmt: skip
 
 
 def evaluate(engine, settings, day=DAY, run_id="r"):

@@ -45,6 +45,9 @@ def test_shipped_configuration_asks_for_a_logging_policy():
         pytest.param("gate: {fail_unscored: 1}", ["gate.fail_unscored", "fail_unscored_rate"], id="gate"),
         pytest.param("alerts: {rotes: {}}", ["alerts.rotes", "did you mean 'routes'"], id="alerts"),
         pytest.param("alerts: {slack: {conection: x}}", ["conection", "did you mean 'connection'"], id="channel"),
+        pytest.param(
+            "alerts: {teams: [{owner: s, apps: [a], slack: {channel: C1}}]}", ["team 's': slack.connection"], id="team"
+        ),
         pytest.param("privacy: {store: true}", ["privacy.store", "store_text"], id="privacy"),
         pytest.param("judge: {fraction: 2}", ["judge.fraction", "less than or equal to 1"], id="range"),
     ],
@@ -64,6 +67,16 @@ def test_a_typo_in_any_section_names_the_key_and_the_fix(tmp_path, text, names):
 def test_a_file_that_is_no_configuration(tmp_path, text, message):
     with pytest.raises(ConfigError, match=message):
         load_settings(write(tmp_path, text))
+
+
+def test_a_channel_that_is_off_needs_no_connection(tmp_path):
+    team = "[{owner: s, apps: [a], pagerduty: {enabled: false}}]"
+    text = f"logging_policy: complete\nalerts: {{slack: {{enabled: false}}, teams: {team}}}"
+    alerts = load_settings(write(tmp_path, text)).alerts
+    assert not alerts.slack.enabled
+    assert not alerts.channel("pagerduty", "s").enabled
+    assert alerts.switched_off("slack") == ["anchorwatch_slack"]
+    assert alerts.switched_off("pagerduty") == []  # the default one is in use by the others
 
 
 def test_yaml_cannot_run_code(tmp_path):

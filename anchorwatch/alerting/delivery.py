@@ -18,6 +18,10 @@ SEND_SECONDS = 30.0
 _EXPIRE = sa.text(
     "UPDATE alerts SET status = 'expired' WHERE channel = :channel AND status = 'pending' AND run_date < :oldest"
 )
+_OFF = sa.text(
+    "UPDATE alerts SET status = 'channel_off' WHERE channel = :channel AND status = 'pending' "
+    "AND COALESCE(connection, :own) = ANY(:connections)"
+)
 _PENDING = sa.text("SELECT alert_id FROM alerts WHERE channel = :channel AND status = 'pending' ORDER BY alert_id")
 # The row stays locked while it is sent: a second worker skips it instead of sending it too. Whatever an incident
 # has to say goes out in order, and an answer in a thread waits for the message it answers.
@@ -83,10 +87,16 @@ class _Problem:
 
 
 def pending(engine: sa.Engine, settings: Settings, channel: str, today: date) -> list[int]:
-    """Return the alerts that wait for a channel, oldest first; those past alerts.max_age_days expire."""
+    """Return the alerts that wait for a channel, oldest first.
+
+    Those past alerts.max_age_days expire, and those of a channel that was switched off since need no connection.
+    """
     oldest = today - timedelta(days=settings.alerts.max_age_days)
     with connect(engine) as connection:
         connection.execute(_EXPIRE, {"channel": channel, "oldest": oldest})
+        if off := settings.alerts.switched_off(channel):  # type: ignore[arg-type]
+            own = settings.alerts.channel(channel).connection  # type: ignore[arg-type]
+            connection.execute(_OFF, {"channel": channel, "connections": off, "own": own})
         return list(connection.execute(_PENDING, {"channel": channel}).scalars())
 
 

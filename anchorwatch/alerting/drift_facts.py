@@ -9,6 +9,7 @@ import sqlalchemy as sa
 from anchorwatch.alerting.excerpts import read_excerpts
 from anchorwatch.alerting.facts import Fact, Member
 from anchorwatch.settings import RuleBook, Settings
+from anchorwatch.settings.certainty import how_sure
 from anchorwatch.warehouse import query
 
 COINCIDES_DAYS = 3
@@ -60,9 +61,13 @@ class DriftFact(Fact):
             + ("; JUDGE SUSPECTED: its anchors alarm on the same night" if self.judge_suspected else "")
         )
 
+    def _within(self) -> str:
+        return "within query types" if self.metric.startswith("latency") else "by other answers"
+
     def details(self) -> list[str]:
         """Where the change is, and what it is made of, a line each."""
-        lines = []
+        sure = how_sure(self.evidence, self.evidence_needed)
+        lines = [f"evidence: {sure}"] if sure else []
         if self.explained_by:
             parts = (
                 f"{part['segment_name']} = {part['segment_value']} holds {part['share_of_change']:.0%} of it with "
@@ -72,7 +77,7 @@ class DriftFact(Fact):
             lines.append("; ".join(parts))
         if self.mix_effect is not None and self.within_effect is not None and abs(self.mix_effect) >= WORTH_SAYING:
             lines.append(
-                f"plain value: {self.within_effect:+.0%} by other answers, {self.mix_effect:+.0%} by traffic that moved"
+                f"plain value: {self.within_effect:+.0%} {self._within()}, {self.mix_effect:+.0%} by traffic that moved"
             )
         if self.n_parts:
             lines.append(f"it shows in {self.n_parts} more segments")

@@ -11,6 +11,7 @@ from rich.table import Table
 from anchorwatch.cli.common import JSON, checked_rules, checked_settings, console, parse_date, parse_segment
 from anchorwatch.errors import ConfigError
 from anchorwatch.settings import RuleBook
+from anchorwatch.settings.certainty import how_sure
 
 if TYPE_CHECKING:
     from anchorwatch.drift.findings import Finding
@@ -94,7 +95,7 @@ def _alert_table(findings: "list[Finding]") -> Table:
             "all" if finding.stream.is_whole else f"{finding.stream.segment_name}={finding.stream.segment_value}",
             f"{finding.change:+.0%}" if finding.change is not None else "from 0",
             interval,
-            f"{finding.evidence / (finding.evidence_needed or 1):.3g} x needed" if finding.evidence else "",
+            how_sure(finding.evidence, finding.evidence_needed) or "",
             str(finding.first_day),
             "; ".join(
                 f"{e['segment_name']}={e['segment_value']} {e['share_of_change']:.0%}" for e in finding.explained_by
@@ -188,12 +189,14 @@ def list_open(as_json: JSON = False) -> None:
         typer.echo(json.dumps(rows, default=str))
         return
     table = Table(box=None, header_style="bold")
-    for name in ("severity", "rule_id", "metric", "segment", "direction", "change", "first_day", "firing_since"):
+    for name in ("severity", "rule_id", "metric", "segment", "direction", "change", "first_day", "firing_since",
+                 "evidence"):  # fmt: skip
         table.add_column(name)
     for row in rows:
         change = f"{row['change']:+.0%}" if row["change"] is not None else "from 0"
         segment = f"{row['segment_name']}={row['segment_value']}"
         table.add_row(row["severity"], row["rule_id"], row["metric"], segment, row["direction"], change,
-                      str(row["first_day"]), str(row["firing_since"]))  # fmt: skip
+                      str(row["first_day"]), str(row["firing_since"]),
+                      how_sure(row["evidence"], row["evidence_needed"]) or "")  # fmt: skip
     console().print(table, markup=False)
     typer.echo(f"{len(rows)} findings are open", err=True)

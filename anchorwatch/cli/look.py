@@ -11,6 +11,7 @@ from rich.table import Table
 
 from anchorwatch.cli.common import JSON, checked_settings, console, parse_date, settings_if_valid
 from anchorwatch.errors import AnchorwatchError, ConfigError
+from anchorwatch.settings.certainty import how_sure
 
 
 def register(app: typer.Typer) -> None:
@@ -145,6 +146,8 @@ def _print_segments(console: Console, group: dict[str, Any], most: int = 6) -> N
             f"n={row['n']}, since {row['first_day']}, firing since {row['firing_since']}",
             markup=False,
         )
+        if sure := how_sure(row["evidence"], row["evidence_needed"]):
+            console.print(f"    evidence: {sure}", markup=False)
         for part in row["explained_by"] or ():
             console.print(
                 f"    {part['segment_name']}={part['segment_value']} holds {part['share_of_change']:.0%} of it with "

@@ -25,6 +25,9 @@ def register(app: typer.Typer) -> None:
 def estimate(
     first: Annotated[str, typer.Option("--from", help="First day.")],
     last: Annotated[str, typer.Option("--to", help="Last day.")],
+    fraction: Annotated[
+        float | None, typer.Option(help="Share of the production requests to judge, instead of judge.fraction.")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print a JSON list, an object a day.")] = False,
 ) -> None:
     """Print what judging these days would cost, with what is cached already; nothing is asked or stored."""
@@ -37,6 +40,10 @@ def estimate(
     if not days:
         raise ConfigError(f"--from {first} is after --to {last}")
     settings, _ = checked_settings()
+    if fraction is not None:
+        if not 0 < fraction <= 1:
+            raise ConfigError(f"--fraction {fraction:g} is not a share above 0 and up to 1")
+        settings = settings.model_copy(update={"judge": settings.judge.model_copy(update={"fraction": fraction})})
     today = datetime.now(UTC).date()
     found = [asdict(day) for day in estimate_days(make_engine(settings), settings, days, today)]
     if as_json:

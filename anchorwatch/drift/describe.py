@@ -74,6 +74,8 @@ def _reason(panel: Panel, night: Night, stream: int, status: int) -> str | None:
     if night.is_small[stream]:
         needed = panel.kinds[stream].min_rows_a_day
         return f"{night.mean_rows[stream]:.3g} rows a day, {needed:g} needed"
+    if status == NOT_ENOUGH_DATA and night.reference.n_days[stream] > 0:
+        return "nothing to compare: other query types than in the baseline, or too few rows where the percentile lies"
     if status == NOT_ENOUGH_DATA:
         return f"fewer than {MIN_DAYS} baseline days"
     if night.worse_first[stream] != NEVER:

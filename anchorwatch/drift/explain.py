@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 
+from anchorwatch.drift.mix import plain_percentiles
 from anchorwatch.drift.outcome import Night
 from anchorwatch.drift.panel import Panel
 
@@ -16,7 +17,12 @@ def mix_and_within(panel: Panel, night: Night, stream: int) -> tuple[float | Non
 
     mix = sum (p1 - p0) (y1 + y0) / 2, within = sum (y1 - y0) (p1 + p0) / 2, over query types with traffic
     shares p and means y. A query type that one side lacks counts as mix.
+
+    Of a percentile, within is the change of the percentile at the baseline's mix, and mix is what the days' own mix
+    adds to it.
     """
+    if night.reference.mix_share[panel.part_stream == stream].any():
+        return _of_percentile(panel, night, stream)
     cells = np.flatnonzero(panel.cell_stream == stream)
     days = slice(max(int(night.first[stream]) - night.oldest, 0), None)
     sums = night.sums
@@ -34,6 +40,18 @@ def mix_and_within(panel: Panel, night: Night, stream: int) -> tuple[float | Non
     mix = float(((p1 - p0) * (y1 + y0) / 2)[known].sum())
     within = float(((y1 - y0) * (p1 + p0) / 2)[known].sum())
     return mix / level, within / level
+
+
+def _of_percentile(panel: Panel, night: Night, stream: int) -> tuple[float | None, float | None]:
+    start, cell = max(int(night.first[stream]), night.oldest), panel.first_cell[stream]
+    at_mix = night.sums.mean[cell, start - night.oldest :]
+    plain = plain_percentiles(panel, stream, slice(start, start + len(at_mix)))
+    weight = np.where(np.isnan(at_mix) | np.isnan(plain), 0, night.sums.rows[cell, start - night.oldest :])
+    level = float(night.reference.level[stream])
+    if weight.sum() <= 0 or level == 0:
+        return None, None
+    within = float(np.average(np.nan_to_num(at_mix), weights=weight))
+    return float(np.average(np.nan_to_num(plain), weights=weight) - within) / level, within / level - 1
 
 
 def explaining_segments(panel: Panel, night: Night, stream: int) -> list[dict[str, Any]]:

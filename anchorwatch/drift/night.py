@@ -9,6 +9,7 @@ from anchorwatch.drift.effect import LOOK_BACK_DAYS, Effect, estimate_effect
 from anchorwatch.drift.evidence import accumulate, log_evidence, mean_ratios, normal_score, rate_ratios
 from anchorwatch.drift.folding import Folded, fold_small
 from anchorwatch.drift.innovation import MEMORY_DAYS, innovation
+from anchorwatch.drift.mix import at_baseline_mix, baseline_mix
 from anchorwatch.drift.noise import Noise, estimate_noise
 from anchorwatch.drift.outcome import (
     FIRING,
@@ -23,7 +24,18 @@ from anchorwatch.drift.outcome import (
     Thresholds,
 )
 from anchorwatch.drift.panel import Panel, Sums
-from anchorwatch.drift.reference import LONG_FROM, LONG_TO, Reference, baseline_days, choose, make_reference, residuals
+from anchorwatch.drift.reference import (
+    LONG,
+    LONG_FROM,
+    LONG_TO,
+    MIN_DAYS,
+    MIN_LONG_DAYS,
+    Reference,
+    baseline_days,
+    choose,
+    make_reference,
+    residuals,
+)
 from anchorwatch.drift.scope import Scope, scope
 from anchorwatch.drift.state import NEVER, State
 from anchorwatch.drift.streams import Bools, Floats, Ints
@@ -40,6 +52,7 @@ class _Days:
         change, variance: Freed of weekday and of the luck of the draw, streams x days.
         testable: Streams that can be tested tonight, with data or without.
         sign: +1 where a rise is watched, -1 for a fall.
+        sums: What they were computed from, percentiles at the baseline's mix.
     """
 
     oldest: int
@@ -52,6 +65,7 @@ class _Days:
     skew: Floats
     testable: Bools
     sign: Floats
+    sums: Sums
 
     @property
     def seen(self) -> Bools:
@@ -98,33 +112,38 @@ def run_night(panel: Panel, state: State, today: int, thresholds: Thresholds) ->
 
 
 def _read_days(panel: Panel, state: State, folded: Folded, spoken: Scope, oldest: int, today: int) -> _Days:
-    reference, noise = _baseline(panel, state, folded.sums, folded.is_small, oldest, today)
-    changes = residuals(panel, reference, folded.sums)
+    reference, noise, sums = _baseline(panel, state, folded.sums, folded.is_small, oldest, today)
+    changes = residuals(panel, reference, sums)
     weekdays = (panel.start.weekday() + np.arange(oldest, today + 1)) % 7
     change, variance = noise.adjusted(changes, weekdays)
     testable = (reference.n_days > 0) & ~folded.is_small & ~spoken.repeats_whole & ~spoken.is_superseded
     sign = np.array([1.0 if stream.direction == "rise" else -1.0 for stream in panel.streams])
-    return _Days(oldest, today, reference, noise, change, variance, changes.rows, changes.skew, testable, sign)
+    return _Days(oldest, today, reference, noise, change, variance, changes.rows, changes.skew, testable, sign, sums)
 
 
 def _baseline(
     panel: Panel, state: State, sums: Sums, is_small: Bools, oldest: int, today: int
-) -> tuple[Reference, Noise]:
-    """Make tonight's baselines; frozen ones stay as they were."""
-    past = sums.columns(slice(0, today - oldest))
-    has_data = panel.per_stream(past.rows) > 0
+) -> tuple[Reference, Noise, Sums]:
+    """Make tonight's baselines, frozen ones stay as they were; and bring percentiles to their mix."""
+    has_data = panel.per_stream(sums.columns(slice(0, today - oldest)).rows) > 0
     columns = np.arange(oldest, today)
     excluded = state.excluded[:, oldest:today] | (columns < state.normal_from[:, None])
     chosen, reason = baseline_days(has_data, excluded, today)
-    reference = make_reference(panel, past, chosen, reason, oldest)
+    # After a long incident there may be too few other days for a new baseline: the old one serves on.
+    kept = state.frozen | (~chosen.any(axis=1) & (state.reference.n_days > 0))
+    least = np.where(reason == LONG, MIN_LONG_DAYS, MIN_DAYS)
+    mix = baseline_mix(panel, chosen, np.where(is_small | kept, LONG_FROM + 1, least), oldest)
+    mix = mix.or_kept(kept, panel.part_stream, state.reference.mix)
+    sums = at_baseline_mix(panel, mix, sums, oldest)
+    past = sums.columns(slice(0, today - oldest))
+    chosen &= panel.per_stream(past.rows) > 0
+    reference = make_reference(panel, past, mix, chosen, reason, oldest)
     before = residuals(panel, reference, past)
     weekdays = (panel.start.weekday() + columns) % 7
     is_whole = np.array([stream.is_whole for stream in panel.streams], dtype=bool)
     size = np.where(panel.flags("is_relative"), 1.0, reference.level)
     noise = estimate_noise(before, chosen, weekdays, panel.group, is_whole, size, is_small)
-    # After a long incident there may be too few other days for a new baseline: the old one serves on.
-    kept = state.frozen | ((reference.n_days == 0) & (state.reference.n_days > 0))
-    return choose(panel, kept, state.reference, reference), choose(panel, kept, state.noise, noise)
+    return choose(panel, kept, state.reference, reference), choose(panel, kept, state.noise, noise), sums
 
 
 def _add_evidence(panel: Panel, state: State, days: _Days) -> Floats:
@@ -169,7 +188,8 @@ def _status(state: State, days: _Days, decided: _Decided, has_rows: Bools) -> In
     least = decided.levels.log_threshold.min(axis=1)
     growing = days.testable & (decided.log_evidence >= least / 2) & np.isfinite(least)
     status = np.where(growing, WARNING, OK)
-    status = np.where(days.testable, status, NOT_ENOUGH_DATA)
+    # Rows that say nothing of the stream: of other query types, or too few where a percentile lies.
+    status = np.where(days.testable & (days.seen | ~has_rows), status, NOT_ENOUGH_DATA)
     status = np.where(days.seen | has_rows, status, NO_DATA)
     status = np.where(decided.recovered, RECOVERED, status)
     return np.where(state.firing, FIRING, status)
@@ -218,6 +238,6 @@ def _outcome(
         recent_change=days.change[:, days.recent],
         recent_precision=1 / np.maximum(days.variance[:, days.recent] + noise.process[:, None], 1e-300),
         recent_start=days.recent_start,
-        sums=folded.sums,
+        sums=days.sums,
         oldest=days.oldest,
     )

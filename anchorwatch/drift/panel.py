@@ -6,6 +6,7 @@ from datetime import date, timedelta
 
 import numpy as np
 
+from anchorwatch.drift.histograms import Histograms
 from anchorwatch.drift.streams import Bools, Floats, Ints, MetricKind, Stream
 
 FOLDED = "other"
@@ -94,6 +95,7 @@ class Panel:
         cell_names: One per cell.
         fold_into: Cell -> the cell of the stream `other` it is added to while its stream is too small; -1: none.
         sums: Of all cells and days.
+        histograms: Latency by query type, for percentiles; None where only their values are known.
     """
 
     start: date
@@ -104,6 +106,7 @@ class Panel:
     cell_names: Sequence[str]
     fold_into: Ints
     sums: Sums
+    histograms: Histograms | None = None
 
     @property
     def days(self) -> int:
@@ -114,6 +117,11 @@ class Panel:
     def first_cell(self) -> Ints:
         """First cell of every stream."""
         return np.searchsorted(self.cell_stream, np.arange(len(self.streams)))
+
+    @property
+    def part_stream(self) -> Ints:
+        """Stream of every part of the histograms."""
+        return np.zeros(0, dtype=np.int64) if self.histograms is None else self.histograms.stream
 
     def day(self, column: int) -> date:
         """Return the day of a column."""

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from anchorwatch.drift.mix import Mix
 from anchorwatch.drift.panel import Panel, Sums
 from anchorwatch.drift.streams import Bools, Floats, Ints
 
@@ -29,6 +30,8 @@ class Reference:
         share: Cell -> share of the stream's traffic on the baseline days: the frozen mix.
         mean: Cell -> mean on the baseline days, in the metric's unit; NaN for a cell without rows there.
         dispersion: Cell -> variance of one observation within a day.
+        mix_share, mix_below: Part -> see Mix: what the query types of a percentile are weighted by.
+        mix_middle, mix_spread: Stream -> see Mix.
         level: Stream -> sum of share x mean: the baseline value.
         n_days: Stream -> baseline days with data.
         rows: Stream -> scored rows on them.
@@ -40,12 +43,21 @@ class Reference:
     share: Floats
     mean: Floats
     dispersion: Floats
+    mix_share: Floats
+    mix_below: Floats
+    mix_middle: Floats
+    mix_spread: Floats
     level: Floats
     n_days: Ints
     rows: Floats
     first: Ints
     last: Ints
     reason: Ints
+
+    @property
+    def mix(self) -> Mix:
+        """What percentiles are weighted by."""
+        return Mix(self.mix_share, self.mix_below, self.mix_middle, self.mix_spread)
 
 
 def baseline_days(has_data: Bools, excluded: Bools, today: int) -> tuple[Bools, Ints]:
@@ -70,11 +82,11 @@ def baseline_days(has_data: Bools, excluded: Bools, today: int) -> tuple[Bools, 
     return chosen, np.where(is_long, LONG, COLD_START)
 
 
-def make_reference(panel: Panel, past: Sums, chosen: Bools, reason: Ints, first_column: int) -> Reference:
+def make_reference(panel: Panel, past: Sums, mix: Mix, chosen: Bools, reason: Ints, first_column: int) -> Reference:
     """Return the baseline over the chosen days.
 
     Args:
-        past: Sums of the columns that `chosen` covers.
+        past: Sums of the columns that `chosen` covers, percentiles at the baseline's mix.
         first_column: Column of the panel that the first of them is.
     """
     used = chosen[panel.cell_stream] & (past.rows > 0)
@@ -88,6 +100,10 @@ def make_reference(panel: Panel, past: Sums, chosen: Bools, reason: Ints, first_
         share=share,
         mean=mean,
         dispersion=_dispersion(panel, past, used, mean, total["rows"]),
+        mix_share=mix.share,
+        mix_below=mix.below,
+        mix_middle=mix.middle,
+        mix_spread=mix.spread,
         level=panel.per_stream(share * np.nan_to_num(mean)),
         n_days=chosen.sum(axis=1),
         rows=panel.per_stream(total["rows"]),
@@ -190,6 +206,7 @@ def _skew(panel: Panel, reference: Reference, share: Floats, sums: Sums) -> Floa
 
 
 _OF_CELLS = frozenset({"share", "mean", "dispersion"})
+_OF_PARTS = frozenset({"mix_share", "mix_below"})
 
 
 def choose(panel: Panel, mask: Bools, yes: Any, no: Any) -> Any:
@@ -198,5 +215,7 @@ def choose(panel: Panel, mask: Bools, yes: Any, no: Any) -> Any:
     for field in fields(no):
         a, b = getattr(yes, field.name), getattr(no, field.name)
         where = mask[panel.cell_stream] if field.name in _OF_CELLS else mask
+        if field.name in _OF_PARTS:
+            where = mask[panel.part_stream]
         merged[field.name] = np.where(where.reshape(-1, *[1] * (b.ndim - 1)), a, b)
     return type(no)(**merged)

@@ -81,7 +81,7 @@ class State:
 
 def fresh_state(panel: Panel) -> State:
     """Return the state before the first night."""
-    streams, cells = len(panel.streams), len(panel.cell_stream)
+    streams, cells, parts = len(panel.streams), len(panel.cell_stream), len(panel.part_stream)
 
     def floats(n: int) -> Floats:
         return np.zeros(n)
@@ -107,6 +107,10 @@ def fresh_state(panel: Panel) -> State:
             share=floats(cells),
             mean=floats(cells),
             dispersion=floats(cells),
+            mix_share=floats(parts),
+            mix_below=floats(parts),
+            mix_middle=floats(streams),
+            mix_spread=floats(streams),
             level=floats(streams),
             n_days=np.zeros(streams, np.int64),
             rows=floats(streams),

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from anchorwatch.drift.panel import Panel
-from anchorwatch.drift.reference import LONG_FROM
+from anchorwatch.drift.reference import LONG_FROM, Reference
 from anchorwatch.drift.state import NEVER, QUIET, SEVERITIES, State
 
 _NOISE = ("weekday_variance", "process", "persistence", "slope", "gain", "level_variance", "degrees")
@@ -44,7 +44,9 @@ def _spans(panel: Panel, excluded: Any, today: int) -> list[list[str]]:
 def _dump_reference(panel: Panel, state: State, stream: int) -> dict[str, Any]:
     reference, noise = state.reference, state.noise
     cells = np.flatnonzero(panel.cell_stream == stream).tolist()
+    mix = _dump_mix(panel, reference, stream)
     return {
+        **({"mix": mix} if mix else {}),
         "cells": {
             panel.cell_names[c]: [float(reference.share[c]), float(reference.mean[c]), float(reference.dispersion[c])]
             for c in cells
@@ -59,6 +61,26 @@ def _dump_reference(panel: Panel, state: State, stream: int) -> dict[str, Any]:
         "weekday": [float(value) for value in noise.weekday[stream]],
         **{name: float(getattr(noise, name)[stream]) for name in _NOISE},
     }
+
+
+def _dump_mix(panel: Panel, reference: Reference, stream: int) -> dict[str, Any]:
+    parts = np.flatnonzero((panel.part_stream == stream) & (reference.mix_share > 0)).tolist()
+    if panel.histograms is None or not parts:
+        return {}
+    names = panel.histograms.names
+    return {
+        "types": {names[part]: [float(reference.mix_share[part]), float(reference.mix_below[part])] for part in parts},
+        "middle": float(reference.mix_middle[stream]),
+        "spread": float(reference.mix_spread[stream]),
+    }
+
+
+def _load_mix(panel: Panel, reference: Reference, stream: int, record: dict[str, Any]) -> None:
+    types = record.get("types", {})
+    for part in np.flatnonzero(panel.part_stream == stream).tolist():
+        name = panel.histograms.names[part] if panel.histograms is not None else ""
+        reference.mix_share[part], reference.mix_below[part] = types.get(name, (0.0, 0.0))
+    reference.mix_middle[stream], reference.mix_spread[stream] = record.get("middle", 0.0), record.get("spread", 0.0)
 
 
 def load_stream(panel: Panel, state: State, stream: int, record: dict[str, Any]) -> None:
@@ -83,6 +105,7 @@ def _load_reference(panel: Panel, state: State, stream: int, record: dict[str, A
     for cell in cells:
         found = record["cells"].get(panel.cell_names[cell], (0.0, np.nan, 0.0))
         reference.share[cell], reference.mean[cell], reference.dispersion[cell] = found
+    _load_mix(panel, reference, stream, record.get("mix", {}))
     reference.level[stream], reference.n_days[stream] = record["level"], record["n_days"]
     reference.rows[stream], reference.reason[stream] = record["rows"], record["reason"]
     reference.first[stream], reference.last[stream] = (_column(panel, record[name]) for name in ("first", "last"))

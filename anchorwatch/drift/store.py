@@ -2,13 +2,15 @@
 
 import io
 import json
+from dataclasses import replace
 from datetime import date, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
 from anchorwatch.drift.arrange import SUMS, arrange
 from anchorwatch.drift.findings import Finding
+from anchorwatch.drift.histograms import make_histograms
 from anchorwatch.drift.outcome import Night
 from anchorwatch.drift.panel import Panel
 from anchorwatch.drift.reference import LONG_FROM, REASONS
@@ -21,6 +23,9 @@ from anchorwatch.settings import RuleBook
 from anchorwatch.warehouse import copy_rows, query
 from anchorwatch.warehouse.schema import relation
 
+if TYPE_CHECKING:
+    import pandas as pd
+
 EVIDENCE = "evidence"
 
 
@@ -28,16 +33,27 @@ def read_panel(
     connection: sa.Connection, book: RuleBook, kinds: dict[str, MetricKind], first: date, last: date
 ) -> Panel:
     """Return the panel for nights from first to last: their baselines' days come before."""
+    start = first - timedelta(days=LONG_FROM)
+    metrics = sorted({rule.metric for rule in book.rules})
+    days = {"start": start, "end": last}
+    panel = arrange(_read(connection, "cells", days | {"metrics": metrics}, SUMS), book, kinds, start, last)
+    watched = zip(panel.streams, panel.kinds, strict=True)
+    segments = sorted({stream.segment_name for stream, kind in watched if kind.quantile is not None})
+    if not segments:
+        return panel
+    latencies = _read(connection, "latencies", days | {"segments": segments}, ["n", "w", "ww"])
+    return replace(panel, histograms=make_histograms(latencies, panel.streams, panel.kinds, start, panel.days))
+
+
+def _read(connection: sa.Connection, name: str, arguments: dict[str, Any], numbers: list[str]) -> "pd.DataFrame":
+    """Read a query by COPY; all columns but these numbers and the day are texts."""
     import pandas as pd
     from pyarrow import csv
 
-    start = first - timedelta(days=LONG_FROM)
-    metrics = sorted({rule.metric for rule in book.rules})
-    statement = str(query("drift_findings", "cells").compile(dialect=connection.dialect))
+    statement = str(query("drift_findings", name).compile(dialect=connection.dialect))
     driver = connection.connection.driver_connection
     assert driver is not None
     buffer = io.BytesIO()
-    arguments = {"start": start, "end": last, "metrics": metrics}
     with (
         driver.cursor() as cursor,
         cursor.copy(f"COPY ({statement}) TO STDOUT (FORMAT csv, HEADER)", arguments) as copy,
@@ -45,14 +61,14 @@ def read_panel(
         for block in copy:
             buffer.write(block)
     buffer.seek(0)
-    texts = {name: "string" for name in ("metric", "segment_name", "segment_value", "epoch", "cell")}
-    numbers = {name: "double" for name in SUMS}
-    options = csv.ConvertOptions(column_types={**texts, **numbers, "run_date": "date32"})
+    texts = ("metric", "segment_name", "segment_value", "epoch", "cell", "buckets", "weights")
+    types = {**dict.fromkeys(texts, "string"), **dict.fromkeys(numbers, "double"), "run_date": "date32"}
+    options = csv.ConvertOptions(column_types=types)
     # Segment values may hold line breaks.
     table = csv.read_csv(buffer, parse_options=csv.ParseOptions(newlines_in_values=True), convert_options=options)
-    frame = table.to_pandas()
+    frame: pd.DataFrame = table.to_pandas()
     frame["run_date"] = pd.to_datetime(frame["run_date"])
-    return arrange(frame, book, kinds, start, last)
+    return frame
 
 
 def read_memory(connection: sa.Connection, panel: Panel, first: date) -> Memory:

@@ -23,8 +23,11 @@ _PARTITIONS = (
     "daily_cells",
     "daily_metrics",
     "latency_histogram",
+    "latency_cells",
+    "daily_costs",
 )
 _WORK = ("work_samples", "work_evaluations", "work_opinions")
+_DROP = "DROP TABLE IF EXISTS day_segments, day_latencies, day_buckets"
 _STALE_DAYS = 7
 _HAS_LABELS = sa.text("SELECT EXISTS (SELECT 1 FROM human_labels WHERE run_date = :run_date)")
 
@@ -93,15 +96,20 @@ def _delete(table: str) -> sa.Delete:
 
 def _compute(connection: sa.Connection, settings: Settings, run_date: date) -> None:
     window: dict[str, Any] = {"run_date": run_date, **day_window(run_date)}
-    connection.exec_driver_sql("DROP TABLE IF EXISTS day_segments")
+    connection.exec_driver_sql(_DROP)
     connection.execute(query("daily_metrics", "segments"), window | {"max_values": settings.max_segment_values})
     connection.exec_driver_sql("ANALYZE day_segments")
     connection.execute(query("daily_cells"), window)
     connection.execute(query("daily_cells", "anchors"), {"run_date": run_date})
     connection.execute(query("daily_metrics"), {"run_date": run_date})
-    connection.execute(query("daily_metrics", "percentiles"), window)
-    connection.execute(query("latency_histogram"), window)
-    connection.exec_driver_sql("DROP TABLE day_segments")
+    connection.execute(query("daily_costs"), window)
+    connection.execute(query("latency_histogram", "latencies"), window)
+    connection.exec_driver_sql("ANALYZE day_latencies")
+    connection.execute(query("daily_metrics", "percentiles"), {"run_date": run_date})
+    connection.execute(query("latency_histogram", "buckets"))
+    for table in ("latency_histogram", "latency_cells"):
+        connection.execute(query(table), {"run_date": run_date})
+    connection.exec_driver_sql(_DROP)
 
 
 def _clean_up(connection: sa.Connection, run_id: str, run_date: date) -> None:

@@ -28,6 +28,7 @@ class SlackSettings(ChannelSettings):
         base_url: Of Slack's API, for a proxy; for a bot only.
     """
 
+    connection: str = "anchorwatch_slack"
     channel: str | None = None
     base_url: str | None = None
 
@@ -35,6 +36,7 @@ class SlackSettings(ChannelSettings):
 class PagerDutySettings(ChannelSettings):
     """PagerDuty: its connection has no host, so another base URL (EU region, proxy) is set here."""
 
+    connection: str = "anchorwatch_pagerduty"
     base_url: str | None = None
 
 
@@ -44,6 +46,7 @@ class Team(Section):
     Attributes:
         apps: Takes incidents of these apps: in a segment `app`, or that hold most of the change.
         rules: Takes incidents that one of these rules leads; rule ids.
+        slack, pagerduty: Its own channels; one that is enabled names its connection.
     """
 
     owner: str
@@ -56,6 +59,15 @@ class Team(Section):
     def _matches_something(self) -> "Team":
         if not self.apps and not self.rules:
             raise ValueError(f"team '{self.owner}' takes nothing: give apps or rules")
+        return self
+
+    @model_validator(mode="after")
+    def _names_its_connections(self) -> "Team":
+        for name, own in (("slack", self.slack), ("pagerduty", self.pagerduty)):
+            if own is not None and own.enabled and "connection" not in own.model_fields_set:
+                raise ValueError(
+                    f"team '{self.owner}': {name}.connection is missing, the Airflow connection of its own"
+                )
         return self
 
 
@@ -111,8 +123,8 @@ class AlertSettings(Section):
     runbook_base_url: str | None = None
     dashboard_url: str | None = None
     include_text: bool = False
-    slack: SlackSettings = SlackSettings(connection="anchorwatch_slack")
-    pagerduty: PagerDutySettings = PagerDutySettings(connection="anchorwatch_pagerduty")
+    slack: SlackSettings = SlackSettings()
+    pagerduty: PagerDutySettings = PagerDutySettings()
     teams: list[Team] = []
     maintenance: list[Maintenance] = []
 
@@ -128,5 +140,11 @@ class AlertSettings(Section):
     def channel(self, name: Channel, owner: str | None = None) -> ChannelSettings:
         """Return a channel as a team has it, or the default one."""
         team = self.team(owner)
-        own = getattr(team, name) if team is not None else None
+        own: ChannelSettings | None = getattr(team, name) if team is not None else None
         return own or (self.slack if name == "slack" else self.pagerduty)
+
+    def switched_off(self, name: Channel) -> list[str]:
+        """Return the connections of a channel that nobody who is enabled uses."""
+        everyone = [getattr(self, name), *(own for team in self.teams if (own := getattr(team, name)) is not None)]
+        used = {own.connection for own in everyone if own.enabled}
+        return sorted({own.connection for own in everyone if not own.enabled} - used)

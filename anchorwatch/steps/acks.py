@@ -12,7 +12,8 @@ from anchorwatch.warehouse import connect
 
 _OPEN = sa.text(
     "SELECT run_date, rule_id, severity, metric, segment_name, segment_value, epoch, direction, change, first_day, "
-    "firing_since, kind FROM drift_findings WHERE status = 'firing' AND part_of_name IS NULL "
+    "firing_since, kind, evidence, evidence_needed FROM drift_findings "
+    "WHERE status = 'firing' AND part_of_name IS NULL "
     "AND run_date = COALESCE(CAST(:day AS DATE), (SELECT MAX(run_date) FROM drift_findings)) "
     "ORDER BY rule_id, segment_name, segment_value, direction"
 )

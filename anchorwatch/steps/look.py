@@ -117,12 +117,13 @@ def problems(settings: Settings) -> list[str]:
 
 
 def _cell_problems(connection: sa.Connection) -> list[str]:
-    """Look for stored days of a version that kept no sums by query type: the detector cannot see them."""
+    """Look for stored days of a version that kept no sums, or no latencies, by query type."""
     row = connection.execute(query("report", "days_without_cells")).one()
     if not row.n:
         return []
     return [
-        f"warning: {row.n} of the last 70 days were stored by an older version, and the detector cannot see them; "
+        f"warning: {row.n} of the last 70 days were stored by an older version, without the sums by query type that "
+        f"the detector reads; "
         f"`anchorwatch run --from {row.first} --to {row.last}` fills them in, with judge answers from the cache"
     ]
 

@@ -21,6 +21,7 @@ BI_VIEWS = (
     "bi_rolling_metrics",
     "bi_findings",
     "bi_ledger",
+    "bi_cost_per_day",
     "bi_judge_cost",
     "bi_judge_cost_by_segment",
     "bi_alert_precision",

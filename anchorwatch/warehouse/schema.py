@@ -15,8 +15,10 @@ TYPES: dict[str, type[sa.types.TypeEngine[Any]] | sa.types.TypeEngine[Any]] = {
     "date": sa.Date,
     "timestamptz": sa.DateTime(timezone=True),
     "bigint": sa.BigInteger,
+    "bigint[]": postgresql.ARRAY(sa.BigInteger),
     "double precision": sa.Double,
     "numeric": sa.Numeric,
+    "numeric[]": postgresql.ARRAY(sa.Numeric),
     "boolean": sa.Boolean,
     "jsonb": postgresql.JSONB,
 }

@@ -8,19 +8,13 @@
 -- Rows without a value are left out: an unscored row counts in no mean, and in unscored_rate.
 -- The proxy of a row is the mean of its deterministic scores, which every logged row has: where the judged
 -- rows happen to have a better proxy than all rows, they were lucky. No proxy where one row lacks it.
+{% import '_macros/cells.sql' as cells %}
 INSERT INTO daily_cells (
     run_date, metric, segment_name, segment_value, epoch, cell,
     n, sum_weights, weighted_sum, sum_squared_weights, squared_weighted_sum, squared_weighted_squares,
     proxy_sum, traffic, traffic_proxy_sum
 )
-WITH kinds AS (
-    SELECT
-        COALESCE(query_type, '(none)') AS query_type,
-        ROW_NUMBER() OVER (ORDER BY COUNT(*) DESC, COALESCE(query_type, '(none)')) AS place
-    FROM source_requests
-    WHERE requested_at >= :day_start AND requested_at < :day_end
-    GROUP BY COALESCE(query_type, '(none)')
-),
+WITH {{ cells.kinds() }},
 proxies AS (
     SELECT request_id, ROUND(AVG(ROUND(CAST(value AS NUMERIC), 9)), 9) AS x
     FROM evaluations
@@ -30,7 +24,7 @@ proxies AS (
 logged AS (
     SELECT
         r.request_id,
-        CASE WHEN k.place <= 20 THEN k.query_type ELSE 'other' END AS cell,
+        {{ cells.cell('k') }} AS cell,
         r.status, r.is_flagged, r.user_feedback, r.cost_usd, r.input_tokens, r.output_tokens, r.api_calls,
         s.status AS ledger_status, s.is_selected, s.judge_probability IS NOT NULL AS is_judgeable,
         ROUND(1 / s.log_probability, 9) AS log_weight,

@@ -1,10 +1,10 @@
 -- table     daily_metrics (latency percentiles)
 -- grain     run_date x metric x segment_name x segment_value
--- reads     source_requests, samples, day_segments (temporary)
+-- reads     day_latencies, day_segments (temporary)
 -- writes    the partition run_date = :run_date (the caller deletes it first, in the same transaction)
--- params    :run_date DATE, :day_start, :day_end TIMESTAMPTZ
+-- params    :run_date DATE
 --
--- A weighted quantile with linear interpolation: sorted row i stands at
+-- `place` orders rows by latency, then id. A weighted quantile with linear interpolation: sorted row i stands at
 --   (cumulative weight - w_i / 2 - w_1 / 2) / (total - w_1 / 2 - w_n / 2),
 -- which for equal weights is (i - 1) / (n - 1), numpy's default. The interval is Woodruff's: the
 -- quantiles at p +- 1.96 sqrt(p (1 - p) / effective n); an end outside (0, 1) is null.
@@ -13,24 +13,19 @@ INSERT INTO daily_metrics (
     run_date, metric, segment_name, segment_value, epoch, value, n, sum_weights, variance, ci_low, ci_high
 )
 WITH weighted AS (
-    SELECT
-        g.segment_name, g.segment_value, r.request_id, r.latency_ms AS x,
-        ROUND(1 / s.log_probability, 9) AS w
-    FROM source_requests AS r
-    INNER JOIN samples AS s ON s.request_id = r.request_id AND s.run_date = :run_date
-    INNER JOIN day_segments AS g ON g.request_id = r.request_id
-    WHERE r.requested_at >= :day_start AND r.requested_at < :day_end
-        AND r.latency_ms IS NOT NULL AND s.log_probability > 0
+    SELECT g.segment_name, g.segment_value, l.place, l.x, l.w
+    FROM day_latencies AS l
+    INNER JOIN day_segments AS g ON g.request_id = l.request_id
 ),
 ordered AS (
     SELECT
         segment_name, segment_value, x, w,
         SUM(w) OVER (
-            PARTITION BY segment_name, segment_value ORDER BY x, request_id ROWS UNBOUNDED PRECEDING
+            PARTITION BY segment_name, segment_value ORDER BY place ROWS UNBOUNDED PRECEDING
         ) - w / 2 AS middle,
-        FIRST_VALUE(w) OVER (PARTITION BY segment_name, segment_value ORDER BY x, request_id) AS first_w,
-        LEAD(x) OVER (PARTITION BY segment_name, segment_value ORDER BY x, request_id) AS next_x,
-        LEAD(w) OVER (PARTITION BY segment_name, segment_value ORDER BY x, request_id) AS next_w
+        FIRST_VALUE(w) OVER (PARTITION BY segment_name, segment_value ORDER BY place) AS first_w,
+        LEAD(x) OVER (PARTITION BY segment_name, segment_value ORDER BY place) AS next_x,
+        LEAD(w) OVER (PARTITION BY segment_name, segment_value ORDER BY place) AS next_w
     FROM weighted
 ),
 totals AS (

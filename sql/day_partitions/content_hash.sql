@@ -1,4 +1,4 @@
--- query     hash of one day's daily_cells, daily_metrics and latency_histogram
+-- query     hash of one day's daily_cells, daily_metrics, latency_histogram and latency_cells
 -- grain     one row
 -- params    :run_date DATE
 --
@@ -16,4 +16,7 @@ FROM (
     UNION ALL
     SELECT CONCAT_WS('|', 'bucket', segment_name, segment_value, bucket, n, sum_weights)
     FROM latency_histogram WHERE run_date = :run_date
+    UNION ALL
+    SELECT CONCAT_WS('|', 'latencies', segment_name, segment_value, cell, n, sum_squared_weights, buckets, weights)
+    FROM latency_cells WHERE run_date = :run_date
 ) AS lines

@@ -27,7 +27,8 @@ from anchorwatch.warehouse.initialise import initialise
 
 DAG = "nightly_evaluation"
 DAYS = 9
-COMPARED = ("samples", "evaluations", "daily_metrics", "latency_histogram", "rolling_metrics", "drift_findings",
+COMPARED = ("samples", "evaluations", "daily_metrics", "latency_histogram", "latency_cells",
+            "rolling_metrics", "drift_findings",
             "baselines", "change_events", "day_partitions", "anchor_readings", "epochs")  # fmt: skip
 # Credentials of Airflow's connections and of the environment, planted to be looked for.
 PLANTED = {name: f"planted-{name}-credential" for name in ("judge", "slack", "pagerduty", "warehouse", "openai")}

@@ -27,7 +27,7 @@ DAYS = 3
 ROWS = 40
 TODAY = DAY + timedelta(days=DAYS)
 COMPARED = ("samples", "evaluations", "judge_opinions", "daily_cells", "daily_metrics", "latency_histogram",
-            "rolling_metrics", "baselines", "detector_state", "drift_findings", "change_events",
+            "latency_cells", "rolling_metrics", "baselines", "detector_state", "drift_findings", "change_events",
             "day_partitions")  # fmt: skip
 
 

@@ -16,6 +16,8 @@ COMPARED = {
     "daily_cells": (),
     "daily_metrics": (),
     "latency_histogram": (),
+    "latency_cells": (),
+    "daily_costs": (),
     "day_partitions": (),
     "rolling_metrics": (),
     "baselines": (),
