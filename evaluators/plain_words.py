@@ -6,13 +6,15 @@ from dataclasses import dataclass
 
 _TOKEN = re.compile(
     r"(?P<code>```.*?(?:```|\Z)|`[^`\n]{1,200}`)"
-    r"|(?P<quote>(?<![\w\"])\"[^\"\n]{1,300}\"|\u201c[^\u201d\n]{1,300}\u201d|(?:(?<=\n)|\A)>[^\n]*)"
+    r"|(?P<quote>(?<![\w\"])\"[^\"\n]{1,300}\"|\u201c[^\u201d\n]{1,300}\u201d)"
+    r"|(?P<cited>(?:(?<=\n)|\A)>[^\n]*)"
     r"|(?P<item>(?:(?<=\n)|\A)[ \t]*(?:\d+[.)]|[-*\u2022])(?=\s))"
     r"|(?P<word>\w+(?:['\u2018\u2019\u02bc]\w+)*)"
     r"|(?P<end>[.!?]+(?=[\s\"\u201d)*]|\Z)|\n+)",
     re.DOTALL,
 )
 _APOSTROPHES = re.compile("[\u2018\u2019\u02bc]")
+_MARKS = {"quote": '"', "cited": '"', "code": "#", "item": "-"}
 _ENDINGS = {"'m": " am", "'re": " are", "'ve": " have", "'ll": " will", "'d": " would"}
 _IS = ("it", "that", "there", "here", "this", "what", "he", "she")
 _NEGATED = ("can", "could", "do", "does", "did", "is", "are", "was", "were", "will", "would", "should", "have", "has",
@@ -75,11 +77,10 @@ def plain_words(text: str, start: int = 0) -> PlainWords:
                 continue
             word = "."
         elif kind == "quote" and found.start() == 0:
-            # An answer that is a quote as a whole is the answer itself.
-            inner = plain_words(found.group().strip('"\u201c\u201d'), start + 1)
-            return inner if found.end() >= len(text.rstrip()) - 1 else _outer(text, start)
+            # An answer that begins with a quote may be one as a whole: then it is the answer itself.
+            return plain_words(text[1:], start + 1)
         else:
-            word = {"quote": '"', "code": "#", "item": "-"}[str(kind)]
+            word = _MARKS[str(kind)]
             n_items += kind == "item"
             has_code = has_code or kind == "code"
         words.append(word)
@@ -87,11 +88,6 @@ def plain_words(text: str, start: int = 0) -> PlainWords:
         places.append((start + found.start(), start + found.end()))
         at += len(word) + 1
     return PlainWords(" ".join(words), n_items, has_code, tuple(starts), tuple(places))
-
-
-def _outer(text: str, start: int) -> PlainWords:
-    """Read a text that begins with a quote, its first mark left out."""
-    return plain_words(text[1:], start + 1)
 
 
 def _written_out(word: str) -> str:

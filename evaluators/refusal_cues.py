@@ -73,7 +73,7 @@ def read_refusal(response: str) -> Reading:
     words = plain_words(answer[: patterns["opening_chars"]], shift)
     first_end = words.text.find(" . ", _FIRST_CHARS)
     first_end = len(words.text) if first_end < 0 else first_end
-    found = _found(words, first_end)
+    found = _found(words, first_end, len(answer) + shift)
     points = sum((cue.first if start < first_end else cue.later) for cue, (start, _) in found)
     after = _after(words, [end for cue, (_, end) in found if cue.name in patterns["declining"]], answer, shift)
     points += sum(one["points"] for one in patterns["content"] if _holds(one["if"], answer, after))
@@ -85,16 +85,16 @@ def read_refusal(response: str) -> Reading:
     )
 
 
-def _found(words: PlainWords, first_end: int) -> list[tuple[Cue, tuple[int, int]]]:
+def _found(words: PlainWords, first_end: int, chars: int) -> list[tuple[Cue, tuple[int, int]]]:
     found = []
     for cue in _cues():
         span = cue.find(words.text)
         if span is not None and not (cue.is_first_only and span[0] >= first_end):
             found.append((cue, span))
     opinion = next((span for cue, span in found if cue.name == _NO_OPINION), None)
-    if opinion is None:
+    if opinion is None or chars - words.place(*opinion)[1] <= _TURN_CHARS:
         return found
-    # "I cannot give an opinion" declines no more than the opinion: an answer may follow.
+    # "I cannot give an opinion" declines no more than the opinion where an answer follows.
     return [
         (cue, span)
         for cue, span in found
