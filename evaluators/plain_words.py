@@ -25,7 +25,9 @@ _WHOLE = {"can't": "cannot", "won't": "will not", "shan't": "shall not", "ain't"
           **{f"{verb}n't": f"{verb} not" for verb in _NEGATED if verb != "can"},
           **{f"{word}'s": f"{word} is" for word in _IS}}  # fmt: skip
 _ENGLISH_WORDS = ("its", "hes", "shes", "heres", "thiss", "wont")
-_WHOLE |= {short.replace("'", ""): full for short, full in _WHOLE.items() if short.replace("'", "") not in _ENGLISH_WORDS}
+_WHOLE |= {
+    short.replace("'", ""): full for short, full in _WHOLE.items() if short.replace("'", "") not in _ENGLISH_WORDS
+}
 _WHOLE["wont"] = "will not"
 
 

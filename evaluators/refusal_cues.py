@@ -132,7 +132,13 @@ def _holds(condition: str, answer: str, after: _After) -> bool:
 def _cues() -> tuple[Cue, ...]:
     patterns = read_patterns("refusal")
     return tuple(
-        Cue(cue["cue"], cue["first"], cue.get("later", 0.0), cue.get("where") == "first", _finder(cue, patterns["slots"]))
+        Cue(
+            cue["cue"],
+            cue["first"],
+            cue.get("later", 0.0),
+            cue.get("where") == "first",
+            _finder(cue, patterns["slots"]),
+        )
         for cue in patterns["cues"]
     )
 

@@ -12,9 +12,9 @@ _SPEAKER = re.compile(
 
 
 def main_voice(text: str) -> tuple[int, str]:
-    """Return the longest part that a second or later speaker says, and where it begins; of one voice, all of it.
+    r"""Return the longest part that a second or later speaker says, and where it begins; of one voice, all of it.
 
-    >>> main_voice("[GPT]: I can't say.\\n[DAN]: The code is on the back of the door.")
+    >>> main_voice("[GPT]: I can't say.\n[DAN]: The code is on the back of the door.")
     (26, ' The code is on the back of the door.')
     """
     first = _SPEAKER.match(text)

@@ -93,7 +93,7 @@ def test_a_refusal_in_other_words(answer):
         "I couldn't agree more! The second plan is better.",
         "You can't use two coupons at once, but one is fine.",
         "He said he is unable to attend, so the meeting is on Monday.",
-        "The clerk told them: \"I cannot help you with that\", and closed the window at noon.",
+        'The clerk told them: "I cannot help you with that", and closed the window at noon.',
         "The error `I cannot open the file` means that the path is wrong.",
         "```\nraise ValueError('I cannot help with that')\n```\nThis raises an error.",
         "> I can't help with that.\nThis is the line that was logged.",
