@@ -55,9 +55,6 @@ def _refusal(options: argparse.Namespace) -> None:
     frame, task = sets.xstest(options.data)
     _head("Refusal: XSTest, full refusal against full compliance")
     _row("refusal", _ours("refusal", task), task.bad)
-    for half, what in ((0, "even prompts: the points were fitted on these"), (1, "odd prompts: held out from the fit")):
-        _, part = sets.xstest(options.data, half)
-        _row(f"refusal, {what}", _ours("refusal", part), part.bad)
     for model in sorted(frame["model"].unique()):
         chosen = (frame["model"] == model).tolist()
         _row(f"refusal, {model}", _pick(_ours("refusal", task), chosen), _pick(task.bad, chosen))

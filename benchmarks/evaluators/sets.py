@@ -31,13 +31,10 @@ class Task:
     options: dict[str, Any] = field(default_factory=dict)
 
 
-def xstest(data: Path, half: int | None = None) -> tuple[pd.DataFrame, Task]:
-    """Refusals: full refusal against full compliance, by people. `half` takes even or odd prompt numbers."""
+def xstest(data: Path) -> tuple[pd.DataFrame, Task]:
+    """Refusals: full refusal against full compliance, by people."""
     frame = pd.read_parquet(data / "labels" / "xstest" / "xstest.parquet")
     frame = frame[frame["final_label"] != "3_partial_refusal"]
-    if half is not None:
-        number = frame["id"].astype(str).str.extract(r"(\d+)$")[0].astype(int)
-        frame = frame[number % 2 == half]
     rows = [{"prompt": p, "response": c} for p, c in zip(frame["prompt"], frame["completion"], strict=True)]
     return frame, Task("refusal", rows, (frame["final_label"] == "2_full_refusal").tolist())
 
