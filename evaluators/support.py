@@ -11,7 +11,7 @@ import yaml
 from evaluators.records import Interaction, Score, Span
 from evaluators.registry import EvaluatorFn, evaluator
 from evaluators.support_features import FEATURES, Evidence, evidence
-from evaluators.words import SENTENCE, given_words, stem_of, word_sentences
+from evaluators.words import SENTENCE, stem_of, word_sentences
 
 COEFFICIENTS = Path(__file__).parent / "support.yaml"
 _MAX_SPANS = 20
@@ -48,7 +48,7 @@ def support(*, unsupported_below: float = 0.5) -> EvaluatorFn:
         value = model.supported(found.features())
         if value >= unsupported_below:
             return Score(value, "supported")
-        return Score(value, "unsupported", _explanation(found), spans=tuple(_weakest(given, interaction.response)))
+        return Score(value, "unsupported", _explanation(found), spans=tuple(_weakest(found, interaction.response)))
 
     return score
 
@@ -101,15 +101,14 @@ def _explanation(found: Evidence) -> str:
     return ", ".join(told) or "words that are given, but not together"
 
 
-def _weakest(given: str, answer: str) -> Iterator[Span]:
+def _weakest(found: Evidence, answer: str) -> Iterator[Span]:
     """Yield the sentences half of whose words are new, or else the one with the largest share of new words."""
-    known = given_words(given).sentences
     shares = []
     for sentence in SENTENCE.finditer(answer):
         words = [word for part in word_sentences(sentence.group().casefold()) for word in part]
         stems = [stem for word in words if (stem := stem_of(word))]
         if stems:
-            shares.append((sum(stem not in known for stem in stems) / len(stems), sentence.span()))
+            shares.append((sum(stem not in found.given_stems for stem in stems) / len(stems), sentence.span()))
     least = min(0.5, max((share for share, _ in shares), default=0.0))
     for _, (start, end) in [one for one in shares if one[0] >= least][:_MAX_SPANS]:
         yield Span("response", start, end)

@@ -30,33 +30,42 @@ NEGATIONS = frozenset(map(str, read_patterns("negations")))
 
 @dataclass(frozen=True, slots=True)
 class GivenWords:
-    """The words of a prompt and its context.
+    """What a text is made of.
 
     Attributes:
-        sentences: Stem of a content word -> the sentences it is in, as the bits of an integer. Of a text with
-            more than MAX_PLACES sentences, some that follow one another share a bit.
-        negated: The sentences with a negation, as bits.
+        sentences: Casefolded words by sentence.
     """
 
-    sentences: dict[str, int]
-    negated: int
+    sentences: list[list[str]]
+
+    def places(self, stems: set[str]) -> dict[str, int]:
+        """Return the sentences that each of these stems is in, as the bits of an integer; others are left out.
+
+        Of a text with more than MAX_PLACES sentences, some that follow one another share a bit.
+        """
+        found: dict[str, int] = {}
+        together = self._together
+        for at, words in enumerate(self.sentences):
+            bit = 1 << at // together
+            for stem in stems.intersection(map(_STEMS.__getitem__, words)):
+                found[stem] = found.get(stem, 0) | bit
+        return found
+
+    def is_negated(self, bit: int) -> bool:
+        """Say whether there is a negation in the sentences of a bit."""
+        first = (bit.bit_length() - 1) * self._together
+        return any(not NEGATIONS.isdisjoint(words) for words in self.sentences[first : first + self._together])
+
+    @property
+    def _together(self) -> int:
+        return len(self.sentences) // MAX_PLACES + 1
 
 
 @lru_cache(maxsize=_KEPT_TEXTS)
 def given_words(text: str) -> GivenWords:
     """Read the words of a text; the last few texts are remembered."""
-    sentences: dict[str, int] = {}
-    negated = 0
     # The keys of data are words too: BikeParking is bike and parking.
-    found = word_sentences((_INNER_CAPITAL.sub(" ", text) if "{" in text else text).casefold())
-    together = len(found) // MAX_PLACES + 1
-    for at, words in enumerate(found):
-        bit = 1 << at // together
-        for stem in set(filter(None, map(_STEMS.__getitem__, words))):
-            sentences[stem] = sentences.get(stem, 0) | bit
-        if not NEGATIONS.isdisjoint(words):
-            negated |= bit
-    return GivenWords(sentences, negated)
+    return GivenWords(word_sentences((_INNER_CAPITAL.sub(" ", text) if "{" in text else text).casefold()))
 
 
 def word_sentences(text: str) -> list[list[str]]:

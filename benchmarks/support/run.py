@@ -120,9 +120,8 @@ def _calibration(chance: Floats, rows: Sequence[tuple[Set, Row]], bad: Floats, p
     for low in np.arange(0, 1, 0.1):
         inside = (1 - chance >= low) & (1 - chance < low + 0.1)
         if inside.sum() >= 50:
-            print(
-                f"| {low:.1f} to {low + 0.1:.1f} ({inside.sum()} rows) | {np.average(~bad[inside], weights=weight[inside]):.2f} |"
-            )
+            true = np.average(~bad[inside], weights=weight[inside])
+            print(f"| {low:.1f} to {low + 0.1:.1f} ({inside.sum()} rows) | {true:.2f} |")
     print("\n| below 0.5, by task (set left out) | unsupported found | supported passed |\n|---|---|---|")
     task = np.array([one.task for one, _ in rows])
     for name in dict.fromkeys(task.tolist()):
