@@ -15,6 +15,7 @@ from evaluators import (  # noqa: F401 - they register themselves
     refusal,
     repetition,
     sentence_support,
+    support,
     truncation,
 )
 from evaluators.judging import Judge, JudgeDeclined, JudgeReply, JudgeRequest, MalformedReply

@@ -36,7 +36,7 @@ _URL = re.compile(r"\b(?:https?://|www\.)[^\s<>()\"'\]]+", re.IGNORECASE)
 _EMAIL = re.compile(r"(?<![\w.%+-])[\w.%+-]+@[\w-]+(?:\.[\w-]+)+")
 _QUOTE = re.compile(r"[\"\u201c\u201e]([^\"\u201c\u201d\u201e\n]{8,300})[\"\u201d\u201c]")
 _NAME = re.compile(r"(?<![.!?:\n\"] )(?<!^)\b[A-Z][a-z]+(?:[ -](?:of |de |van |von )?[A-Z][a-z]+)+", re.MULTILINE)
-_MAGNITUDES = {
+MAGNITUDES = {
     "k": 1e3,
     "thousand": 1e3,
     "m": 1e6,
@@ -173,7 +173,7 @@ def plain(text: str) -> str:
 def _numbers(text: str) -> Iterator[Fact]:
     for found in _NUMBER.finditer(text):
         digits = found.group("n").replace(",", "").lstrip("+")
-        size = _MAGNITUDES.get((found.group("size") or "").casefold(), 1.0)
+        size = MAGNITUDES.get((found.group("size") or "").casefold(), 1.0)
         decimals = len(digits.partition(".")[2])
         step = size * 10.0**-decimals
         unit = "money" if found.group("money") else _UNITS.get((found.group("unit") or "").casefold())

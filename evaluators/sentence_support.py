@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from evaluators.patterns import read_patterns
 from evaluators.records import Interaction, Score, Span
 from evaluators.registry import EvaluatorFn, evaluator
+from evaluators.words import SENTENCE
 
-_SENTENCE = re.compile(r"[^.!?\n]+(?:[.!?]+(?=\s|$)|\.(?=\S)[^.!?\n]*)*[.!?]*")
 _WORD = re.compile(r"\w+(?:'\w+)?")
 _STOP = frozenset(map(str, read_patterns("stop_words")))
 
@@ -37,7 +37,7 @@ def sentence_support(*, min_words: int = 3, unsupported_below: float = 0.5) -> E
             return Score.unscored("no_context")
         known = set(_content_words("\n".join((interaction.prompt, *interaction.context))))
         checked, supported, total, spans = 0, 0, 0, []
-        for sentence in _SENTENCE.finditer(interaction.response):
+        for sentence in SENTENCE.finditer(interaction.response):
             words = list(_content_words(sentence.group()))
             if len(words) < min_words:
                 continue

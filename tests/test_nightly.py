@@ -59,7 +59,7 @@ def test_every_logged_row_is_in_the_ledger_once(stored, settings):
     assert counts == {"judged": 69, "not_applicable: no_response": 3}
     scored = "SELECT COUNT(*) FROM evaluations WHERE (value IS NULL) = (unscored_reason IS NULL)"
     assert scalar(stored, scored) == 0
-    rows, evaluators = 72, 11
+    rows, evaluators = 72, 12
     check_rows = "SELECT COUNT(*) FROM evaluations WHERE judge_model IS NULL"
     assert scalar(stored, check_rows) == rows * evaluators
     reason = (

@@ -96,6 +96,10 @@ _ALL = (
         "Mean share of numbers, dates, addresses and quotes that are in the context", "grounding",
     ),
     Metric(
+        "support", "score", "fall", "mean", "check",
+        "Mean score of how likely the answer is supported by the context, from words, names and numbers", "support",
+    ),
+    Metric(
         "sentence_support", "score", "fall", "mean", "check",
         "Mean share of an answer's words that are in the context", "sentence_support",
     ),

@@ -166,6 +166,7 @@ class Settings(Section):
             "truncation",
             "refusal",
             "grounding",
+            "support",
             "repetition",
             "ground_truth_agreement",
             "injection_attempt",
