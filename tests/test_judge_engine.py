@@ -16,6 +16,7 @@ from anchorwatch.scoring.claims import Claims, Wish
 from anchorwatch.scoring.interactions import Shard
 from anchorwatch.settings import RuleBook, Settings
 from anchorwatch.steps.cache import prune, stats
+from anchorwatch.steps.costs import summarise_costs
 from anchorwatch.steps.local import run_day
 from anchorwatch.steps.run import Run
 from anchorwatch.warehouse import connect
@@ -209,6 +210,35 @@ def test_costs_by_evaluator_and_segment_add_up_to_what_was_paid(two_days, priced
     before = table_rows(two_days, "judge_costs", drop=("cached",))
     run(two_days, priced, run_id="r2")
     assert table_rows(two_days, "judge_costs", drop=("cached",)) == before
+
+
+def test_costs_scan_a_log_without_an_index_once_a_segment(engine, priced):
+    with connect(engine) as connection:
+        connection.exec_driver_sql(
+            "CREATE TABLE own AS SELECT 'r' || n AS request_id, TIMESTAMPTZ '2026-03-10 10:00+00' AS requested_at, "
+            "100.0 AS latency_ms, 'q' || n AS prompt, 'a' AS response, 'ok' AS status, 'm' AS model, "
+            "'t' AS query_type, 'v' AS model_version, 'p' AS prompt_version FROM GENERATE_SERIES(1, 300) AS n"
+        )
+        connection.exec_driver_sql(
+            "INSERT INTO judge_calls (run_id, run_date, request_id, cache_key, judge_model, is_cached, attempts, "
+            "input_tokens, output_tokens, cost_usd, outcome, called_at, evaluators, mode, cached_input_tokens, "
+            "is_estimated) SELECT 'r1', DATE '2026-03-10', 'r' || n, 'k' || n, 'm', FALSE, 1, 10, 1, 0.001, 'scored', "
+            "NOW(), 'quality,safety', 'realtime', 0, FALSE FROM GENERATE_SERIES(1, 300) AS n"
+        )
+    own = priced.model_copy(update={"source": priced.source.model_copy(update={"table": "own"})})
+    initialise(engine, own)
+    before = scans(engine, "own")
+    summarise_costs(engine, Run("r1", DAY, "cli"))
+    assert scans(engine, "own") - before <= len(own.segments) + 1
+    total = scalar(engine, "SELECT SUM(cost_usd) FROM judge_costs WHERE segment_name = 'all'")
+    assert float(total) == pytest.approx(0.3)
+
+
+def scans(engine, table):
+    with engine.connect() as connection:
+        connection.exec_driver_sql("SELECT pg_stat_force_next_flush()")
+        connection.commit()
+    return scalar(engine, "SELECT seq_scan FROM pg_stat_user_tables WHERE relname = :table", table=table)
 
 
 def test_the_cache_tells_what_it_holds_and_forgets_on_demand(two_days, priced, judge_server):
