@@ -220,7 +220,7 @@ def _outcome(
     middle = np.where(telling, effect.change, days.change[:, -1])
     # An open alarm may have begun before the day that was taken for its first: on any day its baseline does not hold.
     oldest = np.where(state.firing, state.since, days.today) - LONG_TO + 1 - days.recent_start
-    recent = folded.sums.columns(days.recent)
+    recent = days.sums.columns(days.recent)
     side = side_of(panel, days.reference, recent, days.change[:, days.recent], days.variance[:, days.recent])
     low, high = measure(side, noise, middle, oldest, days.sign, telling)
     start = np.where(telling, effect.first + days.recent_start, days.today)
