@@ -79,7 +79,7 @@ def _reason(panel: Panel, night: Night, stream: int, status: int) -> str | None:
     if status == NOT_ENOUGH_DATA:
         return f"fewer than {MIN_DAYS} baseline days"
     if night.worse_first[stream] != NEVER:
-        return f"much worse since about {panel.day(night.worse_first[stream])}"
+        return f"{'much ' * bool(night.is_double[stream])}worse since about {panel.day(night.worse_first[stream])}"
     if not night.seen[stream] and status == FIRING:
         return "no rows on this day; the alarm stays open"
     if status == NO_DATA:

@@ -17,7 +17,7 @@ class Effect:
     Attributes:
         first: Index of the estimated first day of the change, in the days given.
         change: Mean change from that day to today, weighted by precision; NaN without data.
-        error: Its standard error, the baseline's included. The start was chosen to fit, which this leaves out.
+        error: Its standard error, the baseline's included, if the start were known; see interval for what is shown.
     """
 
     first: Ints
@@ -38,8 +38,8 @@ def estimate_effect(change: Floats, variance: Floats, noise: Noise, sign: Floats
     """
     seen = ~np.isnan(change)
     precision = np.where(seen, 1 / np.maximum(variance + noise.process[:, None], 1e-300), 0)
-    weight = _from_day_to_today(precision)
-    total = _from_day_to_today(precision * np.nan_to_num(change))
+    weight = from_day_to_today(precision)
+    total = from_day_to_today(precision * np.nan_to_num(change))
     statistic = np.divide(sign[:, None] * total, np.sqrt(weight), out=np.full_like(total, -np.inf), where=weight > 0)
     day = np.arange(change.shape[1])
     statistic[(day < oldest[:, None]) | ~seen] = -np.inf
@@ -49,7 +49,7 @@ def estimate_effect(change: Floats, variance: Floats, noise: Noise, sign: Floats
     chosen, summed = weight[at, first], total[at, first]
     none = np.full(len(first), np.nan)
     days = change.shape[1] - first
-    inflation = _run_inflation(noise, days, chosen / days)
+    inflation = _inflation(noise, days, chosen / days)
     sampling = np.divide(1, chosen, out=none.copy(), where=chosen > 0)
     return Effect(
         first=first,
@@ -58,21 +58,27 @@ def estimate_effect(change: Floats, variance: Floats, noise: Noise, sign: Floats
     )
 
 
-def _from_day_to_today(days: Floats) -> Floats:
+def from_day_to_today(days: Floats) -> Floats:
+    """Return the sum from each day to the last one."""
     return np.cumsum(days[:, ::-1], axis=1)[:, ::-1]
 
 
-def _run_inflation(noise: Noise, days: Ints, precision: Floats) -> Floats:
+def run_inflation(persistence: Floats, days: Floats | Ints) -> Floats:
     """Return how much persistence inflates the variance of the mean of a run of days.
 
-    For a mean of n days of an AR(1) process it is (1 + r)/(1 - r) - 2 r (1 - r^n) / (n (1 - r)^2); only
-    the days' own noise persists, sampling noise does not.
+    For a mean of n days of an AR(1) process it is (1 + r)/(1 - r) - 2 r (1 - r^n) / (n (1 - r)^2).
+    """
+    rho = persistence
+    inflation: Floats = (1 + rho) / (1 - rho) - 2 * rho * (1 - rho**days) / (days * (1 - rho) ** 2)
+    return inflation
+
+
+def _inflation(noise: Noise, days: Ints, precision: Floats) -> Floats:
+    """Return the inflation of a mean of days, of whose variance a part is their own noise; sampling does not persist.
 
     Args:
         precision: Mean of 1 / variance over the days.
     """
-    rho = noise.persistence
-    run = (1 + rho) / (1 - rho) - 2 * rho * (1 - rho**days) / (days * (1 - rho) ** 2)
     share = np.clip(noise.process * precision, 0, 1)
-    inflation: Floats = 1 + share * (run - 1)
+    inflation: Floats = 1 + share * (run_inflation(noise.persistence, days) - 1)
     return inflation

@@ -4,11 +4,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from anchorwatch.drift.alarms import DECIMALS, freeze, open_alarms, recover, worsen
+from anchorwatch.drift.alarms import freeze, open_alarms
 from anchorwatch.drift.effect import LOOK_BACK_DAYS, Effect, estimate_effect
 from anchorwatch.drift.evidence import accumulate, log_evidence, mean_ratios, normal_score, rate_ratios
 from anchorwatch.drift.folding import Folded, fold_small
+from anchorwatch.drift.further import Worse, worsen
 from anchorwatch.drift.innovation import MEMORY_DAYS, innovation
+from anchorwatch.drift.measure import measure, side_of
 from anchorwatch.drift.mix import at_baseline_mix, baseline_mix
 from anchorwatch.drift.noise import Noise, estimate_noise
 from anchorwatch.drift.outcome import (
@@ -24,6 +26,7 @@ from anchorwatch.drift.outcome import (
     Thresholds,
 )
 from anchorwatch.drift.panel import Panel, Sums
+from anchorwatch.drift.recovery import DECIMALS, recover
 from anchorwatch.drift.reference import (
     LONG,
     LONG_FROM,
@@ -39,8 +42,6 @@ from anchorwatch.drift.reference import (
 from anchorwatch.drift.scope import Scope, scope
 from anchorwatch.drift.state import NEVER, State
 from anchorwatch.drift.streams import Bools, Floats, Ints
-
-INTERVAL = 1.959964
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +93,7 @@ class _Decided:
     log_evidence: Floats
     recovered: Bools
     is_new: Bools
-    worse_first: Ints
+    worse: Worse
 
 
 def run_night(panel: Panel, state: State, today: int, thresholds: Thresholds) -> Night:
@@ -103,12 +104,12 @@ def run_night(panel: Panel, state: State, today: int, thresholds: Thresholds) ->
     days = _read_days(panel, state, folded, spoken, oldest, today)
     z = _add_evidence(panel, state, days)
     gauge = Gauge(panel.flags("is_relative"), days.reference.level)
-    decided = _decide(state, days, gauge, thresholds(days.testable))
+    decided = _decide(state, days, gauge, thresholds(days.testable), panel.flags("is_rate"))
     freeze(panel, state, days.reference, days.noise, state.firing.copy(), today)
     is_current = spoken.is_recent & ~spoken.is_superseded & ~spoken.repeats_whole
     state.forget(~is_current)
     status = _status(state, days, decided, panel.per_stream(folded.sums.rows)[:, -1] > 0)
-    return _outcome(state, days, gauge, decided, status, z, folded, is_current)
+    return _outcome(panel, state, days, gauge, decided, status, z, folded, is_current)
 
 
 def _read_days(panel: Panel, state: State, folded: Folded, spoken: Scope, oldest: int, today: int) -> _Days:
@@ -169,7 +170,7 @@ def _add_evidence(panel: Panel, state: State, days: _Days) -> Floats:
     return np.where(tested, z, np.nan)
 
 
-def _decide(state: State, days: _Days, gauge: Gauge, levels: Levels) -> _Decided:
+def _decide(state: State, days: _Days, gauge: Gauge, levels: Levels, is_rate: Bools) -> _Decided:
     """Close, open and raise alarms: evidence and effect have to hold together."""
     change, variance = days.change[:, days.recent], days.variance[:, days.recent]
     oldest_start = np.where(state.firing, state.first_day, days.today - LONG_TO + 1) - days.recent_start
@@ -178,10 +179,17 @@ def _decide(state: State, days: _Days, gauge: Gauge, levels: Levels) -> _Decided
     size = gauge.watched(effect.change, days.sign)[:, None]
     holds = (evidence[:, None] >= levels.log_threshold) & (size >= levels.least_change)
     holds &= (days.seen & days.testable)[:, None]
-    recovered = recover(state, days.change, days.variance, days.noise, days.oldest, days.today)
+    least = gauge.on_scale(levels.least_change.min(axis=1), days.sign)
+    recovered = recover(
+        state, days.change, days.variance, days.noise, gauge.level, is_rate, least, days.sign, days.oldest, days.today
+    )
     is_new = open_alarms(state, holds, effect.change, effect.first + days.recent_start, days.today, ~recovered)
-    worse_first = worsen(state, change, variance, days.noise, days.sign, days.recent_start, days.today)
-    return _Decided(effect, levels, evidence, recovered, is_new | (worse_first != NEVER), worse_first)
+    needed = levels.log_threshold.min(axis=1)
+    worse = worsen(
+        state, change, variance, days.noise, gauge.level, is_rate, days.sign, needed, least, days.recent_start,
+        days.today,
+    )  # fmt: skip
+    return _Decided(effect, levels, evidence, recovered, is_new | (worse.first != NEVER), worse)
 
 
 def _status(state: State, days: _Days, decided: _Decided, has_rows: Bools) -> Ints:
@@ -196,6 +204,7 @@ def _status(state: State, days: _Days, decided: _Decided, has_rows: Bools) -> In
 
 
 def _outcome(
+    panel: Panel,
     state: State,
     days: _Days,
     gauge: Gauge,
@@ -208,9 +217,12 @@ def _outcome(
     """Measure the change: since its first day where there is evidence, else of today."""
     noise, effect = days.noise, decided.effect
     telling = np.isin(status, (WARNING, FIRING))
-    of_today = np.sqrt(days.variance[:, -1] + noise.process + noise.level_variance)
     middle = np.where(telling, effect.change, days.change[:, -1])
-    half = INTERVAL * np.where(telling, effect.error, of_today)
+    # An open alarm may have begun before the day that was taken for its first: on any day its baseline does not hold.
+    oldest = np.where(state.firing, state.since, days.today) - LONG_TO + 1 - days.recent_start
+    recent = days.sums.columns(days.recent)
+    side = side_of(panel, days.reference, recent, days.change[:, days.recent], days.variance[:, days.recent])
+    low, high = measure(side, noise, middle, oldest, days.sign, telling)
     start = np.where(telling, effect.first + days.recent_start, days.today)
     counted = np.arange(days.oldest, days.today + 1) >= start[:, None]
     return Night(
@@ -219,15 +231,16 @@ def _outcome(
         is_new=decided.is_new,
         value=gauge.value(middle),
         change=gauge.relative(middle),
-        ci_low=gauge.relative(middle - half),
-        ci_high=gauge.relative(middle + half),
+        ci_low=low,
+        ci_high=high,
         first=np.where(state.firing, state.first_day, start),
         rows=(days.rows * counted).sum(axis=1),
         z=z,
         log_evidence=decided.log_evidence,
         log_threshold=decided.levels.log_threshold.min(axis=1),
         window_first=start,
-        worse_first=decided.worse_first,
+        worse_first=decided.worse.first,
+        is_double=decided.worse.is_double,
         is_small=folded.is_small,
         folded=folded.is_folded,
         mean_rows=folded.mean_rows,

@@ -43,7 +43,8 @@ class Night:
             of today; `change` is NaN against a baseline of 0.
         first: First day of the change, a column of the panel; what was estimated when an open alarm began.
         window_first: First day that the value rests on.
-        worse_first: Where an open alarm has become much worse: since which day; else NEVER.
+        worse_first: Where an open alarm has become worse: since which day; else NEVER.
+        is_double: Whether it has become at least twice as bad.
         rows: Scored rows of those days.
         z: Today's standard score, positive the watched way.
         log_evidence: Of the detector; `log_threshold` is what the least severe rule needs.
@@ -74,6 +75,7 @@ class Night:
     log_threshold: Floats
     window_first: Ints
     worse_first: Ints
+    is_double: Bools
     is_small: Bools
     folded: Bools
     mean_rows: Floats
@@ -112,6 +114,12 @@ class Gauge:
         """Return the value that the change leads to."""
         with np.errstate(over="ignore"):
             return np.where(self.is_relative, self.level * np.exp(change), self.level + change)
+
+    def on_scale(self, relative: Floats, sign: Floats) -> Floats:
+        """Return the size on the scale of a relative change the watched way; 0 where no rule gives one."""
+        known = np.where(np.isfinite(relative), relative, 0)
+        log_size = np.abs(np.log1p(np.maximum(sign * known, -0.999)))
+        return np.where(self.is_relative, log_size, known * np.abs(self.level))
 
     def watched(self, change: Floats, sign: Floats) -> Floats:
         """Return the relative change the watched way; against a baseline of 0 any rise is infinitely large."""

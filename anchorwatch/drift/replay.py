@@ -19,7 +19,7 @@ from anchorwatch.drift.streams import Stream
 from anchorwatch.drift.threshold import Held, check_rule, is_watched
 from anchorwatch.settings import RuleBook
 
-DETECTOR_VERSION = "3"
+DETECTOR_VERSION = "4"
 """Part of every configuration hash: a change of the detector recomputes what is stored."""
 
 Decision = Literal["fixed", "new-normal"]

@@ -27,9 +27,10 @@ class State:
         severity: Worst severity of the open alarm, an index into SEVERITIES; QUIET without one.
         since: Day the alarm opened.
         first_day: Estimated first day of its change.
-        change: Its mean change since then, on the stream's scale.
         worse_since: First day of its last worsening, if it became much worse.
         told: The change that people were told of last, on the stream's scale.
+        log_level: Streams x alternatives: log weight of each level that an open alarm may have; see recovery.
+        log_more: As log_r, of a further change on top of an open alarm's.
         recovery: Evidence (log) that the stream is back, while firing.
         muted_until: Last day on which no new alarm opens.
         normal_from: First day of a new normal that a person acknowledged.
@@ -45,8 +46,9 @@ class State:
     since: Ints
     first_day: Ints
     worse_since: Ints
-    change: Floats
     told: Floats
+    log_level: Floats
+    log_more: Floats
     recovery: Floats
     muted_until: Ints
     normal_from: Ints
@@ -63,7 +65,8 @@ class State:
         self.firing[which] = self.frozen[which] = False
         self.severity[which] = QUIET
         self.since[which] = self.first_day[which] = self.worse_since[which] = NEVER
-        self.change[which] = self.told[which] = self.recovery[which] = 0.0
+        self.told[which] = self.recovery[which] = self.log_level[which] = 0.0
+        self.log_more[which] = NOTHING
 
     def forget(self, which: Bools) -> None:
         """Begin anew with streams that the night does not speak of: nothing of them is stored."""
@@ -96,8 +99,9 @@ def fresh_state(panel: Panel) -> State:
         since=days(),
         first_day=days(),
         worse_since=days(),
-        change=floats(streams),
         told=floats(streams),
+        log_level=np.zeros((streams, len(SHIFTS))),
+        log_more=np.full((streams, len(SHIFTS)), NOTHING),
         recovery=floats(streams),
         muted_until=days(),
         normal_from=days(),

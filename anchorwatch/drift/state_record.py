@@ -10,7 +10,7 @@ from anchorwatch.drift.reference import LONG_FROM, Reference
 from anchorwatch.drift.state import NEVER, QUIET, SEVERITIES, State
 
 _NOISE = ("weekday_variance", "process", "persistence", "slope", "gain", "level_variance", "degrees")
-_ALARM = ("change", "told", "recovery")
+_ALARM = ("told", "recovery")
 _DAYS = ("since", "first_day", "worse_since", "muted_until", "normal_from")
 
 
@@ -26,6 +26,9 @@ def dump_stream(panel: Panel, state: State, stream: int, today: int) -> dict[str
     if state.firing[stream]:
         record["severity"] = SEVERITIES[state.severity[stream]]
         record |= {name: float(getattr(state, name)[stream]) for name in _ALARM}
+        record["log_level"] = [float(value) for value in state.log_level[stream]]
+        if np.isfinite(state.log_more[stream]).any():
+            record["log_more"] = [float(value) for value in state.log_more[stream]]
     if spans := _spans(panel, state.excluded[stream], today):
         record["excluded"] = spans
     if state.reference.n_days[stream] > 0 and (state.frozen[stream] or "excluded" in record):
@@ -93,6 +96,8 @@ def load_stream(panel: Panel, state: State, stream: int, record: dict[str, Any])
     state.severity[stream] = SEVERITIES.index(record["severity"]) if "severity" in record else QUIET
     for name in _ALARM:
         getattr(state, name)[stream] = record.get(name, 0.0)
+    state.log_level[stream] = record.get("log_level", 0.0)
+    state.log_more[stream] = record.get("log_more", -np.inf)
     for first, last in record.get("excluded", ()):
         state.excluded[stream, max(_column(panel, first), 0) : _column(panel, last) + 1] = True
     if "reference" in record:

@@ -41,11 +41,13 @@ class MetricKind:
         is_relative: Compared by factor (log scale), not by difference.
         is_rate: Its rows are 0 or 1.
         quantile: The p of a percentile, None for means and rates.
+        repeats_rows: The same rows are scored every day, so that more days say nothing of other rows.
     """
 
     is_relative: bool = False
     is_rate: bool = False
     quantile: float | None = None
+    repeats_rows: bool = False
 
     @property
     def min_rows_a_day(self) -> float:

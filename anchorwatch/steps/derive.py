@@ -121,4 +121,7 @@ def metric_kinds(metrics: dict[str, Metric] = METRICS) -> "dict[str, MetricKind]
     """Return what drift has to know of each metric."""
     from anchorwatch.drift.streams import MetricKind
 
-    return {name: MetricKind(m.is_relative, m.unit == "rate", m.quantile) for name, m in metrics.items()}
+    return {
+        name: MetricKind(m.is_relative, m.unit == "rate", m.quantile, repeats_rows=name == ANCHOR_AGREEMENT)
+        for name, m in metrics.items()
+    }
