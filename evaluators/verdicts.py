@@ -16,6 +16,8 @@ _NUMBERS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eigh
 _WORDS = {word: number for number, word in enumerate(_NUMBERS)}
 _SAID = ("verdict", "grade", "score", "rating", "value", "label", "answer", "result", "choice", "level", "category")
 """Keys and words under which a verdict is given."""
+_ALSO_SAID = ("decision", "classification", "judgment", "judgement", "assessment", "winner")
+"""Keys that hold it where none of the others does."""
 _SCALE_KEY = re.compile(r"(?:.*_)?(?:max|maximum|scale|range|total|out_of|bounds|highest)(?:_.*)?|of(?:_.*)?")
 _LOWEST_KEY = re.compile(r"(?:.*_)?(?:min|minimum|lowest)(?:_.*)?")
 _UNIT_KEYS = ("unit", "units")
@@ -84,7 +86,7 @@ def read_verdict(rubric: Rubric, value: Any) -> Verdict:
     return verdict
 
 
-def _said(rubric: Rubric, value: Any) -> Any:
+def _said(rubric: Rubric, value: Any, depth: int = 3) -> Any:
     """Return the verdict's own value where it comes in an object or a list of one.
 
     Raises:
@@ -92,15 +94,18 @@ def _said(rubric: Rubric, value: Any) -> Any:
     """
     if isinstance(value, list) and len(value) == 1:
         value = value[0]
-    if not isinstance(value, dict):
-        return value
+    if not isinstance(value, dict) or not depth:
+        return value if not isinstance(value, dict) else None
     plain = {str(key).strip().casefold().replace(" ", "_"): part for key, part in value.items()}
     said = [plain[key] for key in (*_SAID, rubric.name) if plain.get(key) is not None]
-    if any(part != said[0] for part in said):
+    said = said or [plain[key] for key in _ALSO_SAID if plain.get(key) is not None]
+    if rubric.kind != "grade":  # a number beside a word is how sure the judge is
+        said = [part for part in said if isinstance(part, bool) or not isinstance(part, int | float)] or said
+    if any(str(part) != str(said[0]) for part in said):
         raise NoVerdict(WRONG_VALUE)
     if said and rubric.kind == "grade" and not all(_is_scale(rubric, key, part) for key, part in plain.items()):
         raise NoVerdict(OTHER_SCALE)
-    return said[0] if said else None
+    return _said(rubric, said[0], depth - 1) if said else None
 
 
 def _is_scale(rubric: Rubric, key: str, stated: Any) -> bool:
