@@ -12,7 +12,10 @@ _WORK = 5_000_000
 _REPAIRED_CHARS = 20_000
 _REPAIRED_DEPTH = 20
 _REPAIRS = 3
-_RAW = r"""\b{name}\b["'\u201c\u201d\u2018\u2019`]?\s*[:=]\s*(?P<raw>(?:[^,;}}\]\n"'\u201c\u201d\u2018\u2019`/#]|/(?![/*]))*)"""
+_RAW = (
+    r"""\b{name}\b["'\u201c\u201d\u2018\u2019`]?\s*[:=]\s*"""
+    r"""(?P<raw>(?:[^,;}}\]\n"'\u201c\u201d\u2018\u2019`/#]|/(?![/*]))*)"""
+)
 _MORE = re.compile(r"[,;\s]*(?:[\d.+-]|[\"'][^\"'\n]{0,80}[\"'](?!\s*[:=]))")
 """What continues a bare value, such as `, 5` and ` "out of 10"`; a repair drops it."""
 _NUMBER = re.compile(r"\d{1,9}(?:\.\d{1,9})?")
@@ -131,9 +134,7 @@ def _as_written(value: Any, written: str, names: tuple[str, ...]) -> Any:
         return [_as_written(part, written, names) for part in value]
     if not isinstance(value, dict):
         return value
-    return {
-        key: _member(str(key), part, written, names) for key, part in value.items()
-    }
+    return {key: _member(str(key), part, written, names) for key, part in value.items()}
 
 
 def _member(key: str, value: Any, written: str, names: tuple[str, ...]) -> Any:

@@ -5,7 +5,10 @@ from collections.abc import Sequence
 
 Place = tuple[int, int]
 
-_NAMES = r"(?:(?:inner_|seed:)?think(?:ing)?(?:_process)?|(?:inner_)?thoughts?|(?:internal_|inner_)?monologue|drafts?|reason(?:ing)?|reflection|scratchpad|analysis|deliberation|chain_of_thought|cot)"
+_NAMES = (
+    r"(?:(?:inner_|seed:)?think(?:ing)?(?:_process)?|(?:inner_)?thoughts?|(?:internal_|inner_)?monologue|drafts?|"
+    r"reason(?:ing)?|reflection|scratchpad|analysis|deliberation|chain_of_thought|cot)"
+)
 _TAG = re.compile(
     rf"(?:<|&lt;)\|?(?P<end>/?)\s*(?:\w+:)?{_NAMES}\b(?:[^<>&]{{0,100}}>|&gt;)"
     r"|\[(?P<end2>/?)think(?:ing)?\]"

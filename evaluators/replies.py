@@ -24,7 +24,8 @@ _DEPTH = 4
 """Objects in objects, and JSON in strings of JSON, that are looked into."""
 _NO_ANSWER = frozenset(
     ["reasoning", "thinking", "thought", "thoughts", "analysis", "scratchpad", "chain_of_thought", "draft", "drafts",
-     "example", "examples", "schema", "json_schema", "properties", "$defs", "definitions", "first_impression", "initial", "preliminary"]
+     "example", "examples", "schema", "json_schema", "properties", "$defs", "definitions",
+     "first_impression", "initial", "preliminary"]
 )  # fmt: skip
 """Keys under which a judge thinks, gives examples or repeats the schema."""
 _LEAD_CHARS = 200

@@ -139,7 +139,9 @@ def _written_grade(rubric: Rubric, text: str) -> float | None:
         return None
     plain = unicodedata.normalize("NFKC", text).casefold().replace("**", "").replace("`", "").replace("_", " ")
     plain = "".join(letter for letter in plain if unicodedata.category(letter) != "Cf").strip().strip(_DECORATION)
-    plain = re.sub(rf"^{re.escape(rubric.name.replace('_', ' '))}(?=\s*[:=]|\s+(?:{'|'.join(_SAID)})\b)", "", plain.strip())
+    plain = re.sub(
+        rf"^{re.escape(rubric.name.replace('_', ' '))}(?=\s*[:=]|\s+(?:{'|'.join(_SAID)})\b)", "", plain.strip()
+    )
     plain = plain.lstrip(" :=").rstrip(" ;,")
     if bracketed := re.fullmatch(r"\(([^()]+)\)|\[([^\[\]]+)\]", plain):
         plain = next(filter(None, bracketed.groups())).strip()
@@ -161,7 +163,7 @@ def _agrees(rubric: Rubric, grade: float, word: str | None) -> bool:
     if word is None:
         return True
     worth = rubric.scores[rubric.name].get(int(grade), -1.0) if rubric.name in rubric.scores else -1.0
-    return 0 <= worth and (worth >= _MIDDLE if word in _GOOD else worth <= _MIDDLE)
+    return worth >= 0 and (worth >= _MIDDLE if word in _GOOD else worth <= _MIDDLE)
 
 
 def _number(text: str) -> float:

@@ -14,13 +14,17 @@ _MESSAGES = ("message", "msg", "detail", "error", "error_description", "descript
 _CODES = ("code", "type", "status", "err_type")
 _FILTERS = ("content_filter", "content_policy", "contentpolicy", "responsibleaipolicy", "content management policy",
             "content filter", "content policy", "moderation", "guardrail", "flagged", "safety system",
-            "blocked by", "data_inspection_failed", "content exists risk", "blocked due to security", "inappropriate content",
-            "sensitive content", "high risk", "usage guidelines", "usage policies", "safety_check",
+            "blocked by", "data_inspection_failed", "content exists risk",
+            "blocked due to security", "inappropriate content",
+            "sensitive content", "high risk", "usage guidelines",
+            "usage policies", "safety_check",
             "\u654f\u611f\u5185\u5bb9")  # fmt: skip
 _TOO_LONG = ("context_length", "context length", "context window", "contextwindow", "maximum context", "max_model_len",
              "string_above_max_length", "prompt is too long", "input is too long", "too many tokens",
              "too many input tokens", "n_ctx", "context size", "reduce the length",
-             "maximum number of tokens", "max_new_tokens` must be", "must have less than", "input token count")  # fmt: skip
+             "maximum number of tokens", "max_new_tokens` must be",
+             "must have less than",
+             "input token count")  # fmt: skip
 _BAD_KEY = ("api key not valid", "api_key_invalid", "invalid api key", "invalid_api_key", "incorrect api key")
 _UNWRITTEN = ("json_validate_failed", "failed to generate json", "failed to validate json")
 LONGEST_QUOTE = 10
