@@ -12,8 +12,18 @@ _WORK = 5_000_000
 _REPAIRED_CHARS = 20_000
 _REPAIRED_DEPTH = 20
 _REPAIRS = 3
-_RAW = r"""\b{name}\b["'\u201c\u201d\u2018\u2019`]?\s*[:=]\s*(?P<raw>[^,;}}\]\n"'\u201c\u201d\u2018\u2019`/#]*)"""
+_RAW = (
+    r"""\b{name}\b["'\u201c\u201d\u2018\u2019`]?\s*[:=]\s*"""
+    r"""(?P<raw>(?:[^,;}}\]\n"'\u201c\u201d\u2018\u2019`/#]|/(?![/*]))*)"""
+)
+_MORE = re.compile(r"[,;\s]*(?:[\d.+-]|[\"'][^\"'\n]{0,80}[\"'](?!\s*[:=]))")
+"""What continues a bare value, such as `, 5` and ` "out of 10"`; a repair drops it."""
 _NUMBER = re.compile(r"\d{1,9}(?:\.\d{1,9})?")
+
+
+ASCII_OF_WIDE = {wide: wide - 0xFEE0 for wide in range(0xFF01, 0xFF5F)} | dict.fromkeys(map(ord, "\u201c\u201d"), '"')
+"""Full-width brackets, colons, commas and figures, and curly quotes, as JSON writes them: one letter for one."""
+_ESCAPED = re.compile(r"\{\s*\\\"")
 
 
 class Contradiction:
@@ -61,14 +71,17 @@ def repaired_json(text: str, names: tuple[str, ...], after: int) -> list[Candida
     """Return what becomes of the last brace pairs behind a place that are not JSON, in order.
 
     A repair guesses: it makes 5 of `5%` and 4 of `4 or 5`. So a value of `names` that stands without quotes counts
-    as it was written. An object that was cut off stays broken.
+    as it was written, and so does any number. An object that was cut off stays broken.
     """
     pairs, _ = _brace_pairs(text, after)
     found = []
     for start, end in pairs[-_REPAIRS:]:
-        value = _repair(text[start:end])
+        written = text[start:end].translate(ASCII_OF_WIDE)
+        if _ESCAPED.match(written):
+            written = written.replace('\\"', '"')
+        value = load_json(written) or _repair(written)
         if isinstance(value, dict):
-            found.append(Candidate(start, end, _as_written(value, text[start:end], names)))
+            found.append(Candidate(start, end, _as_written(value, written, names)))
     return found
 
 
@@ -121,21 +134,30 @@ def _as_written(value: Any, written: str, names: tuple[str, ...]) -> Any:
         return [_as_written(part, written, names) for part in value]
     if not isinstance(value, dict):
         return value
-    return {
-        key: _bare(str(key), part, written) if plain_key(key) in names else _as_written(part, written, names)
-        for key, part in value.items()
+    return {key: _member(str(key), part, written, names) for key, part in value.items()}
+
+
+def _member(key: str, value: Any, written: str, names: tuple[str, ...]) -> Any:
+    if isinstance(value, dict):
+        return _as_written(value, written, names)
+    if isinstance(value, list):  # nobody knows which number of a list stands where
+        return [Contradiction() if _is_number(part) else _as_written(part, written, names) for part in value]
+    raws = {
+        f"{found['raw'].strip()}{' ...' if found['raw'] and _MORE.match(written, found.end()) else ''}"
+        for found in re.finditer(_RAW.format(name=re.escape(key)), written, re.IGNORECASE)
     }
+    if plain_key(key) in names:
+        raw = raws.pop() if len(raws) == 1 else None
+        return Contradiction() if raw is None else raw if raw and not _NUMBER.fullmatch(raw) else value
+    is_clean = bool(raws) and all(map(_NUMBER.fullmatch, raws))
+    return Contradiction() if _is_number(value) and not is_clean else value
 
 
-def _bare(key: str, value: Any, written: str) -> Any:
-    raws = {raw.strip() for raw in re.findall(_RAW.format(name=re.escape(key)), written, re.IGNORECASE)}
-    if len(raws) != 1:
-        return Contradiction()
-    raw = raws.pop()
-    is_scalar = value is None or isinstance(value, int | float | str)
-    return raw if raw and is_scalar and not _NUMBER.fullmatch(raw) else value
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def plain_key(key: Any) -> str:
-    """Return a key as a reply may also write it: `Wrong-Refusal` is `wrong_refusal`."""
-    return re.sub(r"[\s\-]+", "_", str(key).strip().casefold())
+    """Return a key as a reply may also write it: `Wrong-Refusal` is `wrong_refusal`, and `**2. Quality**` `quality`."""
+    plain = re.sub(r"^\d{1,2}[.)]\s*", "", str(key).strip("*`'\": \t\r\n").casefold())
+    return re.sub(r"[\s\-]+", "_", plain.strip("*`'\": \t\r\n"))

@@ -5,14 +5,20 @@ from collections.abc import Sequence
 
 Place = tuple[int, int]
 
-_NAMES = r"(?:think(?:ing)?|thoughts?|reason(?:ing)?|reflection|scratchpad|analysis|deliberation|chain_of_thought|cot)"
+_NAMES = (
+    r"(?:(?:inner_|seed:)?think(?:ing)?(?:_process)?|(?:inner_)?thoughts?|(?:internal_|inner_)?monologue|drafts?|"
+    r"reason(?:ing)?|reflection|scratchpad|analysis|deliberation|chain_of_thought|cot)"
+)
 _TAG = re.compile(
-    rf"<(?P<end>/?)\s*(?:\w+:)?{_NAMES}\b[^<>]{{0,100}}>"
+    rf"(?:<|&lt;)\|?(?P<end>/?)\s*(?:\w+:)?{_NAMES}\b(?:[^<>&]{{0,100}}>|&gt;)"
     r"|\[(?P<end2>/?)think(?:ing)?\]"
     r"|\u25c1(?P<end3>/?)think(?:ing)?\u25b7"
-    r"|<\|(?P<word>begin_of|end_of|start|end)_(?:thought|thinking)\|>"
+    r"|<\|?(?P<word>begin_of|end_of|start|end)_(?:thought|thinking)\|?>"
+    r"|<unused9(?P<gemma>[45])>"
     # The channels of OpenAI's open models: everything but `final` is thinking.
-    r"|<\|channel\|>\s*(?P<channel>\w+)",
+    r"|<\|channel\|>\s*(?P<channel>\w+(?:\s+to=)?)"
+    # The same where the server left their tags out.
+    r"|\A\s*(?P<bare>analysis)(?=[A-Z])|(?P<bare_end>assistantfinal)",
     re.IGNORECASE,
 )
 
@@ -51,8 +57,12 @@ def without_reasoning(text: str) -> str:
 
 
 def _opens(tag: re.Match[str]) -> bool:
-    if tag["channel"]:
-        return tag["channel"].casefold() != "final"
+    if tag["bare"] or tag["bare_end"]:
+        return bool(tag["bare"])
+    if tag["gemma"]:
+        return tag["gemma"] == "4"
+    if tag["channel"]:  # a call of a function is an answer
+        return tag["channel"].casefold() != "final" and not tag["channel"].endswith("=")
     if tag["word"]:
         return tag["word"].casefold() in ("begin_of", "start")
     return not (tag["end"] or tag["end2"] or tag["end3"])

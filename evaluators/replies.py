@@ -1,13 +1,14 @@
 """Reads the judge's answer out of its reply: the last whole object with the verdicts, outside of any reasoning."""
 
 import html
+import re
 from collections.abc import Callable, Iterable
 from typing import Any
 
 from evaluators.json_candidates import (
+    ASCII_OF_WIDE,
     CHARS_READ,
     Candidate,
-    Contradiction,
     cut_object,
     find_json,
     load_json,
@@ -15,15 +16,25 @@ from evaluators.json_candidates import (
     repaired_json,
 )
 from evaluators.judging import MalformedReply
-from evaluators.reasoning import reasoning_places
+from evaluators.reasoning import reasoning_places, without_reasoning
+from evaluators.reply_shapes import aliases, merged, named_values, with_plain_keys
+from evaluators.verdict_lines import verdict_lines
 
 _DEPTH = 4
 """Objects in objects, and JSON in strings of JSON, that are looked into."""
 _NO_ANSWER = frozenset(
     ["reasoning", "thinking", "thought", "thoughts", "analysis", "scratchpad", "chain_of_thought", "draft", "drafts",
-     "example", "examples", "schema", "json_schema", "properties", "$defs", "definitions"]
+     "example", "examples", "schema", "json_schema", "properties", "$defs", "definitions",
+     "first_impression", "initial", "preliminary"]
 )  # fmt: skip
 """Keys under which a judge thinks, gives examples or repeats the schema."""
+_LEAD_CHARS = 200
+_EXAMPLE = re.compile(
+    r"\b(?:for comparison|(?:bad|poor|worse|weak|wrong|good|better|perfect|harmful) \w+ would|for example|example|"
+    r"for instance|e\.g\.)(?!\w)[^.!?\n{}]{0,80}\s*(?:```\w*\s*)?\Z",
+    re.IGNORECASE,
+)
+"""What stands right before an object that is not the answer."""
 
 
 def read_verdicts(
@@ -44,10 +55,14 @@ def read_verdicts(
     """
     wanted = tuple(plain_key(name) for name in names)
     text = text[-CHARS_READ:]
-    for form in dict.fromkeys((text, html.unescape(text))):
+    for form in dict.fromkeys((text, html.unescape(text), text.translate(ASCII_OF_WIDE))):
         if objects := _objects(form, wanted, is_quoted):
             return _choose(objects, wanted)
-    raise MalformedReply("not JSON" if "{" not in text else "no complete JSON object with a verdict")
+    if "{" in text:
+        raise MalformedReply("no complete JSON object with a verdict")
+    if (lines := verdict_lines(without_reasoning(text), wanted, is_quoted)) is not None:
+        return lines
+    raise MalformedReply("not JSON")
 
 
 def _objects(text: str, wanted: tuple[str, ...], is_quoted: Callable[[str], bool]) -> list[dict[str, Any]]:
@@ -64,7 +79,7 @@ def _objects(text: str, wanted: tuple[str, ...], is_quoted: Callable[[str], bool
     usable = [(found, body) for found, body in held if body is not None]
     after = usable[-1][0].end if usable else 0
     # A broken object behind a whole one may be the answer, and the whole one its example.
-    for found in repaired_json(text, wanted, after):
+    for found in repaired_json(text, aliases(wanted), after):
         if not _within(found.start, thoughts + whole_json) and (body := _unwrap(found.value, wanted)) is not None:
             usable.append((found, body))
     cut = cut_object(text, usable[-1][0].end if usable else 0)
@@ -73,6 +88,9 @@ def _objects(text: str, wanted: tuple[str, ...], is_quoted: Callable[[str], bool
     own = [body for found, body in usable if not is_quoted(text[found.start : found.end])]
     if not own and any(body != usable[0][1] for _, body in usable):
         raise MalformedReply("the reply quotes several answers and gives none")
+    last = usable[-1][0].start if usable else 0
+    if any(body != own[-1] for body in own) and _EXAMPLE.search(text[max(0, last - _LEAD_CHARS) : last]):
+        raise MalformedReply("the last of several answers is called an example")
     return own or [body for _, body in usable]
 
 
@@ -100,27 +118,28 @@ def _unwrap(value: Any, wanted: tuple[str, ...], depth: int = _DEPTH) -> dict[st
         inner = load_json(value) if value.lstrip()[:1] in ("{", "[", '"') else None
         return _unwrap(inner, wanted, depth - 1) if inner is not None else None
     if isinstance(value, list):
+        if (named := named_values(value, wanted)) is not None:
+            return named
         parts: Iterable[Any] = value
     elif isinstance(value, dict):
-        plain = _plain(value)
+        plain = with_plain_keys(value, wanted)
         if any(name in plain for name in wanted):
             return plain
-        parts = [part for key, part in plain.items() if key not in _NO_ANSWER]
+        parts = [part for key, part in plain.items() if key not in _NO_ANSWER or _is_filled_in(key, part, wanted)]
     else:
         return None
     found = [body for part in parts if (body := _unwrap(part, wanted, depth - 1)) is not None]
+    if isinstance(value, list):
+        return merged(found, wanted)
     if len(found) != 1:
         return None
-    outside = {key: part for key, part in plain.items() if part is not None} if isinstance(value, dict) else {}
-    return outside | found[0]
+    return {key: part for key, part in plain.items() if part is not None} | found[0]
 
 
-def _plain(value: dict[str, Any]) -> dict[str, Any]:
-    found: dict[str, Any] = {}
-    for key, part in value.items():
-        name = plain_key(key)
-        found[name] = part if name not in found or found[name] == part else Contradiction()
-    return found
+def _is_filled_in(key: str, part: Any, wanted: tuple[str, ...]) -> bool:
+    """Tell whether a judge wrote its verdicts into the schema's own frame."""
+    said = [part[name] for name in wanted if name in part] if key == "properties" and isinstance(part, dict) else []
+    return bool(said) and not any(isinstance(value, dict | list) for value in said)
 
 
 def _string_of_json(text: str) -> Any:

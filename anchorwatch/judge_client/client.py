@@ -127,6 +127,8 @@ class OpenAIJudge:
         # What answers 403 to one row alone is a filter or firewall that dislikes its text.
         if error.is_filter or error.status in (403, 406, 451):
             return RowUnscored(FILTERED, words=words)
+        if error.is_unwritten:
+            return Garbled("judge_reply_unparsable", words=words)
         if error.is_too_long and error.status != 413:
             return RowUnscored("judge_input_too_long", words=words)
         return RowUnscored(f"judge_rejected_request_{error.status}", words=words)
@@ -143,7 +145,7 @@ def _error_within(body: dict[str, Any]) -> Exception:
 
 
 def _may_be_retried(status: int) -> bool:
-    return status in (408, 409, 429) or status >= 500
+    return status in (408, 409, 429) or (status >= 500 and status != 501)
 
 
 def _json(content: bytes) -> Any:

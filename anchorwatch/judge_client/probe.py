@@ -28,6 +28,8 @@ QUESTION = JudgeRequest(
     },
     rubric_version="",
 )
+_OF_THE_ACCOUNT = (401, 402)
+"""What no row's text can cause: the small question shows whether all rows get it now."""
 Try = Callable[[JudgeSettings, Form], Awaitable[JudgeReply]]
 """Asks `QUESTION` with some settings in a form; raises `Rejected`, or what else becomes of a call."""
 
@@ -61,6 +63,8 @@ class EndpointProbe:
         async with self._one_at_a_time:
             if self.form != form:
                 return True  # somebody has found out meanwhile
+            if error.status in _OF_THE_ACCOUNT:
+                self.forget()
             if not self._names_a_cause(error) and not self._takes_it:
                 await self.check()
             return self.form != form
@@ -83,7 +87,7 @@ class EndpointProbe:
                 self._takes_it = True
                 return
             first = first or rejected
-            if rejected.status in (401, 403, 404):
+            if rejected.status in (401, 402, 403) or (rejected.status == 404 and not _names_the_form(rejected)):
                 break
             form = FALLBACKS.get(form) if self.settings.structured_output == "auto" else None
         assert first is not None
@@ -99,14 +103,20 @@ class EndpointProbe:
         Raises:
             ConfigError: It is one that the configuration sets.
         """
-        if error.parameter in PARAMETERS or (error.parameter == "response_format" and self._plainer() is None):
-            raise self._rejects(error.parameter, error)
-        if error.parameter != "response_format":
+        # A limit on one row's text also names a parameter: with a long prompt, max_completion_tokens is too large.
+        if error.is_filter or error.is_too_long or error.is_unwritten or not self._is_sent(error.parameter):
             return False
+        if error.parameter in PARAMETERS or self._plainer() is None:
+            raise self._rejects(error.parameter, error)
         plainer = self._plainer()
         assert plainer is not None
         self._fall_back(plainer, error)
         return True
+
+    def _is_sent(self, parameter: str) -> bool:
+        if parameter == "response_format":
+            return self.form != "text"
+        return parameter in PARAMETERS and getattr(self.settings, PARAMETERS[parameter]) is not None
 
     def _plainer(self) -> Form | None:
         return FALLBACKS.get(self.form) if self.settings.structured_output == "auto" else None
@@ -127,12 +137,16 @@ class EndpointProbe:
     async def _explain(self, error: Rejected) -> ConfigError:
         """Say what is wrong with the configuration: leave one parameter out after the other."""
         where, model = self.endpoint.name, self.settings.model
-        if error.status in (401, 403):
+        if error.status == 402:
+            return ConfigError(
+                f"{where} asks for payment (402: {self._words(error)}): top up the account of the judge's API key"
+            )
+        if error.is_bad_key:
             return ConfigError(
                 f"{where} refused the judge's API key ({error.status}: {self._words(error)}): check OPENAI_API_KEY or "
                 "the connection anchorwatch_judge"
             )
-        if error.status == 404:
+        if error.status == 404 and not _names_the_form(error):
             return ConfigError(
                 f"{where} has no model '{model}' or no chat completions (404: {self._words(error)}): check judge.model "
                 "and judge.base_url"
@@ -160,3 +174,9 @@ class EndpointProbe:
 
     def _words(self, error: Rejected) -> str:
         return self.endpoint.hide_secrets(error.shown(secret=self.endpoint.api_key))
+
+
+def _names_the_form(error: Rejected) -> bool:
+    """Tell whether a 404 is about what is asked for, as a router says that has no server for it."""
+    told = error.words.casefold()
+    return any(word in told for word in ("response_format", "requested parameters", "structured output"))

@@ -14,10 +14,19 @@ _MESSAGES = ("message", "msg", "detail", "error", "error_description", "descript
 _CODES = ("code", "type", "status", "err_type")
 _FILTERS = ("content_filter", "content_policy", "contentpolicy", "responsibleaipolicy", "content management policy",
             "content filter", "content policy", "moderation", "guardrail", "flagged", "safety system",
-            "blocked by", "data_inspection_failed")  # fmt: skip
+            "blocked by", "data_inspection_failed", "content exists risk",
+            "blocked due to security", "inappropriate content",
+            "sensitive content", "high risk", "usage guidelines",
+            "usage policies", "safety_check",
+            "\u654f\u611f\u5185\u5bb9")  # fmt: skip
 _TOO_LONG = ("context_length", "context length", "context window", "contextwindow", "maximum context", "max_model_len",
              "string_above_max_length", "prompt is too long", "input is too long", "too many tokens",
-             "too many input tokens", "n_ctx", "context size", "reduce the length")  # fmt: skip
+             "too many input tokens", "n_ctx", "context size", "reduce the length",
+             "maximum number of tokens", "max_new_tokens` must be",
+             "must have less than",
+             "input token count")  # fmt: skip
+_BAD_KEY = ("api key not valid", "api_key_invalid", "invalid api key", "invalid_api_key", "incorrect api key")
+_UNWRITTEN = ("json_validate_failed", "failed to generate json", "failed to validate json")
 LONGEST_QUOTE = 10
 """Characters in common with the request from which on an endpoint is taken to quote it."""
 _DEPTH = 6
@@ -33,6 +42,8 @@ class Rejected(Exception):
         words: What it says, in one line.
         is_filter: A content filter refused the text.
         is_too_long: The text is longer than the model takes.
+        is_bad_key: The API key is refused.
+        is_unwritten: The model wrote no JSON where the endpoint promised it; the next time it may.
     """
 
     def __init__(self, status: int, body: Any) -> None:
@@ -43,6 +54,8 @@ class Rejected(Exception):
         told = f"{self.words} {' '.join(_texts(body, _CODES))}".casefold()
         self.is_filter = any(word in told for word in _FILTERS)
         self.is_too_long = status == 413 or any(word in told for word in _TOO_LONG)
+        self.is_bad_key = status in (401, 403) or any(word in told for word in _BAD_KEY)
+        self.is_unwritten = any(word in told for word in _UNWRITTEN)
 
     @classmethod
     def of(cls, status: int, content: bytes) -> "Rejected":

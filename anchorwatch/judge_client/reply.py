@@ -9,7 +9,8 @@ from evaluators import JudgeReply, JudgeRequest
 
 FILTERED, CUT_OFF = "judge_filtered", "judge_reply_cut_off"
 _FINAL = {"content_filter": FILTERED, "safety": FILTERED, "recitation": FILTERED, "blocked": FILTERED,
-          "length": CUT_OFF, "max_tokens": CUT_OFF}  # fmt: skip
+          "prohibited_content": FILTERED, "blocklist": FILTERED, "guardrail_intervened": FILTERED,
+          "sensitive": FILTERED, "length": CUT_OFF, "max_tokens": CUT_OFF, "model_length": CUT_OFF}  # fmt: skip
 _TEXT_PARTS = ("text", "output_text")
 _MODEL_CHARS = 200
 _MOST_TOKENS = 10**9
@@ -36,7 +37,7 @@ def read_reply(body: Any, request: JudgeRequest | None = None) -> JudgeReply:
     reply = _paid(body, text, request, _thoughts(message))
     if refusal:
         raise RowUnscored("judge_refused", reply)
-    reason = _FINAL.get(finish.casefold()) if isinstance(finish, str) else None
+    reason = _FINAL.get(finish.casefold().partition(":")[0]) if isinstance(finish, str) else None
     if reason is not None:
         raise RowUnscored(reason, reply)
     return reply
@@ -47,6 +48,7 @@ def _text(message: Mapping[str, Any]) -> str:
     content = message.get("content")
     if isinstance(content, list):
         parts = [part for part in content if isinstance(part, dict) and part.get("type", "text") in _TEXT_PARTS]
+        parts = [part for part in parts if part.get("thought") is not True]
         content = "".join(part["text"] for part in parts if isinstance(part.get("text"), str))
     if isinstance(content, str) and content.strip():
         return content
@@ -72,10 +74,10 @@ def _paid(body: Mapping[str, Any], text: str, request: JudgeRequest | None, thou
     asked = _tokens(usage.get("prompt_tokens", usage.get("input_tokens")))
     told = _tokens(usage.get("completion_tokens", usage.get("output_tokens")))
     cached = _tokens(details.get("cached_tokens")) if isinstance(details, dict) else None
-    is_estimated = request is not None and (not asked or (not told and bool(text)))
+    is_estimated = request is not None and (not asked or (not told and bool(text or thoughts)))
     if request is not None and not asked:
         asked = estimated_tokens(message["content"] for message in request.messages)
-    if request is not None and not told and text:
+    if request is not None and not told and (text or thoughts):
         told = estimated_tokens([text, thoughts])
     return JudgeReply(
         text=text,
