@@ -130,6 +130,22 @@ def test_usage_that_is_not_reported_is_estimated(judge_server, usage):
     assert outcome.output_tokens == pytest.approx(len(json.dumps(GOOD)) / 4, abs=10)
 
 
+@pytest.mark.parametrize(
+    "usage",
+    [
+        {"prompt_tokens": 100, "completion_tokens": 70},
+        {"input_tokens": 100, "output_tokens": 70},
+        {"prompt_tokens": None, "input_tokens": 100, "completion_tokens": None, "output_tokens": "70"},
+        {"prompt_tokens": 100.0, "completion_tokens": 5, "total_tokens": 170},
+    ],
+)
+def test_usage_is_read_in_the_words_of_other_endpoints(judge_server, usage):
+    message = {"message": {"content": json.dumps(GOOD)}, "finish_reason": "stop"}
+    judge_server.fault = lambda number, body: JSONResponse({"model": "m", "choices": [message], "usage": usage})
+    (outcome,) = ask(judge_server, rows=1)
+    assert (outcome.input_tokens, outcome.output_tokens, outcome.is_estimated) == (100, 70, False)
+
+
 def test_reported_usage_is_no_estimate(judge_server):
     assert [outcome.is_estimated for outcome in ask(judge_server, rows=1)] == [False]
 

@@ -71,8 +71,11 @@ def _paid(body: Mapping[str, Any], text: str, request: JudgeRequest | None, thou
     usage = body.get("usage")
     usage = usage if isinstance(usage, dict) else {}
     details = usage.get("prompt_tokens_details")
-    asked = _tokens(usage.get("prompt_tokens", usage.get("input_tokens")))
-    told = _tokens(usage.get("completion_tokens", usage.get("output_tokens")))
+    asked = _tokens(usage.get("prompt_tokens")) or _tokens(usage.get("input_tokens"))
+    told = _tokens(usage.get("completion_tokens")) or _tokens(usage.get("output_tokens"))
+    total = _tokens(usage.get("total_tokens"))
+    if asked and total and total > asked + (told or 0):
+        told = total - asked  # some endpoints count hidden thoughts, which are paid as output, in the total alone
     cached = _tokens(details.get("cached_tokens")) if isinstance(details, dict) else None
     is_estimated = request is not None and (not asked or (not told and bool(text or thoughts)))
     if request is not None and not asked:
