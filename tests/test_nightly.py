@@ -156,7 +156,14 @@ def test_a_dead_judge_is_a_clear_error_and_publishes_nothing(stored, settings, j
 def test_a_judge_that_talks_nonsense_stops_the_day_with_the_reason(stored, settings, judge_server):
     from starlette.responses import PlainTextResponse
 
-    judge_server.fault = lambda number, body: PlainTextResponse("<html>hello</html>")
+    nonsense = PlainTextResponse("<html>hello</html>")
+    judge_server.fault = lambda number, body: nonsense
+    with pytest.raises(ConfigError, match=r"none of the first 20 rows a verdict .*check judge\.base_url"):
+        run(stored, settings, DAY)
+    third = [f"Question {n} of" for n in range(0, 24, 3)]
+    judge_server.fault = lambda number, body: (
+        None if any(row in body["messages"][-1]["content"] for row in third) else nonsense
+    )
     with pytest.raises(QualityGateFailed, match="too many rows chosen for the judge have no score"):
         run(stored, settings, DAY)
     assert scalar(stored, "SELECT COUNT(*) FROM samples") == 0

@@ -15,7 +15,8 @@ from airflow.sdk.execution_time.context import set_current_context
 
 from anchorwatch.airflow_support import health, late, nightly
 
-ARGUMENTS = {"rows": 24, "shard": 0, "shards": 1, "channel": "slack"}
+ARGUMENTS = {"rows": 24, "shard": 0, "shards": 1, "channel": "slack", "is_first": False, "has_given_up": False,
+             "unasked": None}  # fmt: skip
 
 
 def functions():
