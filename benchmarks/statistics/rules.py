@@ -29,10 +29,9 @@ from anchorwatch.settings.metrics import METRICS  # noqa: E402
 Array = np.ndarray[Any, Any]
 Way = Literal["rise", "fall"]
 TICKET, PAGE = 1, 2
-FIRST_NIGHT, CHANGE, AFTER = 60, 100, 40
+FIRST_NIGHT, CHANGE, AFTER, EARLIER = 60, 100, 40, 20
 WARM_UP, QUIET_DAYS = 70, 435
-ADDED = ("refusal-fall", "hallucination-rise", "support-fall", "sentence-support-fall", "grounding-fall",
-         "injection-attempts")  # fmt: skip
+ADDED = ("refusal-fall", "support-fall", "sentence-support-fall", "grounding-fall", "injection-attempts")
 WAS = {"refusal-rise": 0.25}
 """Rules whose effect was changed, and what it was."""
 OFF = frozenset({"sentence_support"})
@@ -50,6 +49,7 @@ class Case:
         sd: Of one row; 0 for a rate.
         noise: Day-to-day noise, relative: half of its variance shared by all segments, half of each segment.
         segment: The one that changes; None for all.
+        earlier: A smaller change 20 nights before: mean after it over mean before; `factor` is on top of it.
         stratified: Rows in proportion to the root of a segment's traffic, as judged rows are; else to its traffic.
     """
 
@@ -63,6 +63,7 @@ class Case:
     segment: int | None = None
     stratified: bool = False
     persistence: float = 0.5
+    earlier: float = 1.0
 
 
 def _judged(metric: str, way: Way, level: float, factor: float, segment: int | None = None) -> Case:
@@ -76,13 +77,15 @@ THERE = {
     "quality - 10 %": _judged("quality", "fall", 0.80, 0.90),
     "quality - 10 % in a 10 % segment": _judged("quality", "fall", 0.80, 0.90, 4),
     "quality - 20 % in a 3 % segment": _judged("quality", "fall", 0.80, 0.80, 7),
-    "quality - 20 %": _judged("quality", "fall", 0.80, 0.80),
     "hallucinations 3 to 4.5 %": _judged("hallucination_rate", "rise", 0.03, 1.5),
     "hallucinations 3 to 6 %": _judged("hallucination_rate", "rise", 0.03, 2.0),
     "hallucinations x 3 in a 10 % segment": _judged("hallucination_rate", "rise", 0.03, 3.0, 4),
     "unsafe answers 0.5 to 1.5 %": _judged("unsafe_rate", "rise", 0.005, 3.0),
     "refusals 5 to 2 %": Case("refusal_rate", "fall", 0.05, 0.4, 500),
-    "refusals 5 to 7.5 %": Case("refusal_rate", "rise", 0.05, 1.5, 500),
+    "refusals 30 to 8 %": Case("refusal_rate", "fall", 0.30, 0.08 / 0.30, 300, noise=0.02),
+    "refusals 30 to 22 %, 20 nights later 8 %": Case(
+        "refusal_rate", "fall", 0.30, 0.08 / 0.22, 300, noise=0.02, earlier=0.22 / 0.30
+    ),
     "valid formats 98 to 95 %": Case("format_validity", "fall", 0.98, 0.97, 1000, noise=0.002),
     "bad feedback 2 to 3 %": Case("negative_feedback_rate", "rise", 0.02, 1.5, 1000),
     "leaked personal data 0.1 to 0.4 %": Case("pii_leak_rate", "rise", 0.001, 4.0, 1000),
@@ -94,22 +97,16 @@ MISSED = {
     "refusals .776 to .609, 200 rows": Case("refusal_rate", "fall", 0.776, _HIGH, 200, noise=0.02),
     "refusals .776 to .609, 1,000 rows": Case("refusal_rate", "fall", 0.776, _HIGH, 1000, noise=0.02),
     "the same in a tenth of 450 rows": Case("refusal_rate", "fall", 0.776, _HIGH, 450, noise=0.02, segment=4),
-    "refusals 5 to 6 %, 1,000 rows": Case("refusal_rate", "rise", 0.05, 1.2, 1000),
     "refusals 5 to 6 %, 5,000 rows": Case("refusal_rate", "rise", 0.05, 1.2, 5000),
     "refusals .60 to .73, 200 rows": Case("refusal_rate", "rise", 0.60, 0.73 / 0.60, 200, noise=0.02),
     "hallucinations .51 to .71, 45 judged": Case("hallucination_rate", "rise", 0.51, 0.71 / 0.51, 45, noise=0.02),
-    "hallucinations .51 to .60, 200 judged": Case("hallucination_rate", "rise", 0.51, 0.60 / 0.51, 200, noise=0.02),
     "support .829 to .778, sd .20, 45 rows": Case("support", "fall", 0.829, 0.778 / 0.829, 45, 0.20, 0.012),
     "support .829 to .778, sd .20, 200 rows": Case("support", "fall", 0.829, 0.778 / 0.829, 200, 0.20, 0.012),
     "support .829 to .778, sd .20, 1,000 rows": Case("support", "fall", 0.829, 0.778 / 0.829, 1000, 0.20, 0.012),
     "support .49 to .45, sd .15, 45 rows": Case("support", "fall", 0.49, 0.45 / 0.49, 45, 0.15, 0.012),
-    "support .49 to .45, sd .15, 200 rows": Case("support", "fall", 0.49, 0.45 / 0.49, 200, 0.15, 0.012),
     "support .49 to .45, sd .15, 1,000 rows": Case("support", "fall", 0.49, 0.45 / 0.49, 1000, 0.15, 0.012),
     "support .49 to .45 in a tenth of 1,000 rows": Case("support", "fall", 0.49, 0.45 / 0.49, 1000, 0.15, 0.012, 4),
-    "sentence_support .829 to .778, 200 rows": Case("sentence_support", "fall", 0.829, 0.778 / 0.829, 200, 0.20, 0.012),
-    "grounding .93 to .88, sd .20, 200 rows": Case("grounding", "fall", 0.93, 0.88 / 0.93, 200, 0.20, 0.012),
     "grounding .93 to .88, sd .20, 1,000 rows": Case("grounding", "fall", 0.93, 0.88 / 0.93, 1000, 0.20, 0.012),
-    "attacks 0.1 to 0.3 %, 1,000 rows": Case("injection_attempt_rate", "rise", 0.001, 3.0, 1000, noise=0.3),
     "attacks 0.1 to 0.3 %, 5,000 rows": Case("injection_attempt_rate", "rise", 0.001, 3.0, 5000, noise=0.3),
     "attacks 2 to 4 %, 1,000 rows": Case("injection_attempt_rate", "rise", 0.02, 2.0, 1000, noise=0.3),
 }
@@ -121,13 +118,10 @@ def _noisy(metric: str, way: Way, level: float, rows: int, sd: float, noise: flo
 
 
 QUIET = {
-    "quality": Case("quality", "fall", 0.80, 1, 500, 0.25, 0.012, stratified=True),
     "refusals 5 %, fall": Case("refusal_rate", "fall", 0.05, 1, 1000),
     "refusals 78 %, fall": Case("refusal_rate", "fall", 0.776, 1, 200, noise=0.02),
     "refusals 5 %, rise": Case("refusal_rate", "rise", 0.05, 1, 1000),
     "refusals 5 %, rise, noise 10 %, persistence .8": _noisy("refusal_rate", "rise", 0.05, 5000, 0.0, 0.1),
-    "hallucinations 3 %": Case("hallucination_rate", "rise", 0.03, 1, 500, stratified=True),
-    "hallucinations 51 %": Case("hallucination_rate", "rise", 0.51, 1, 200, noise=0.02, stratified=True),
     "support": Case("support", "fall", 0.49, 1, 1000, 0.15, 0.012),
     "support, noise 3 %, persistence .8": _noisy("support", "fall", 0.49, 1000, 0.15, 0.03),
     "grounding": Case("grounding", "fall", 0.93, 1, 1000, 0.20, 0.012),
@@ -142,9 +136,10 @@ def print_tables(seed: int, repeats: int | None = None) -> None:
     """Print what is needed of evidence, nights until changes are found, and false alarms.
 
     Args:
-        repeats: Simulated runs of each change; as many deployment-years of a quiet stream.
+        repeats: Simulated runs of each change; half as many deployment-years of a quiet stream.
     """
-    runs = repeats or 200
+    runs = repeats or 40
+    years = max(runs // 2, 1)
     after = load_rule_file(bundled("config") / "rules.yaml")
     books = (before(after), after)
     _needed(books)
@@ -155,10 +150,10 @@ def print_tables(seed: int, repeats: int | None = None) -> None:
             found = [_run(case, book, runs, CHANGE + AFTER, seed) for book in books]
             cells = [_delay(days, severity) for severity in (TICKET, PAGE) for days in found]
             print(f"| {name} | " + " | ".join(cells) + " |", flush=True)
-    print(f"\n**Alarms a year where nothing changes** (± standard error of {runs} deployment-years)\n")
+    print(f"\n**Alarms a year where nothing changes** (± standard error of {years} deployment-years)\n")
     print("| stream | tickets before | tickets after | pages before | pages after |\n|---|---|---|---|---|")
     for name, case in QUIET.items():
-        found = [_run(case, book, runs, QUIET_DAYS, seed + 1)[:, WARM_UP:] for book in books]
+        found = [_run(case, book, years, QUIET_DAYS, seed + 1)[:, WARM_UP:] for book in books]
         cells = [_a_year(days[:, :, severity]) for severity in (TICKET, PAGE) for days in found]
         print(f"| {name} | " + " | ".join(cells) + " |", flush=True)
 
@@ -217,6 +212,7 @@ def _panel(case: Case, deployments: int, days: int, seed: int) -> Panel:
     shared = ar1(rng, (deployments, days, 1), case.persistence)
     own = ar1(rng, (deployments, days, SEGMENTS), case.persistence)
     level = case.level * np.exp(case.noise / np.sqrt(2) * (shared + own)).transpose(0, 2, 1)
+    level[:, :, CHANGE - EARLIER :] *= case.earlier
     level[:, slice(case.segment, None if case.segment is None else case.segment + 1), CHANGE:] *= case.factor
     is_rate = METRICS[case.metric].unit == "rate"
     if is_rate:
