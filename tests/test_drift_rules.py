@@ -2,9 +2,10 @@
 
 import numpy as np
 import pytest
-from drift_panels import ALL, PAGE, TICKET, book, day_of, news, panel_of, rule, run
+from drift_panels import ALL, PAGE, TICKET, book, day_of, news, panel_of, rates, rule, run, scores
 
 from anchorwatch.drift.budget import OVERSHOOT, make_thresholds
+from anchorwatch.settings import load_rule_file
 
 RULES = book()
 
@@ -79,3 +80,47 @@ class TestThresholdRules:
         found = run(panel_of({ALL: [(100, 0.8, 0.02)] * 20 + [(20, 0.1, 0.05)]}, book(self.PLAIN)), book(self.PLAIN))
         assert found[-1].status == "not_enough_data"
         assert "20 rows under test, 30 needed" in found[-1].reason
+
+
+class TestShippedRules:
+    """The rule file that comes with the product, on streams it was not tuned on."""
+
+    RULES = load_rule_file(None)
+
+    def severities(self, days, metric):
+        panel = panel_of({ALL: days}, self.RULES, metric)
+        found = [f for f in run(panel, self.RULES) if f.is_news and f.kind == "evidence" and f.status == "firing"]
+        return [(day_of(f), f.rule_id, f.severity) for f in found]
+
+    def test_refusals_that_fall_from_776_to_609_at_45_rows_a_day_make_a_ticket_and_no_page(self):
+        r = np.random.default_rng(31)
+        ((day, rule_id, severity),) = self.severities(rates(r, 70, 0.776, 45) + rates(r, 32, 0.609, 45), "refusal_rate")
+        assert (rule_id, severity) == ("refusal-fall", "slack")
+        assert 70 <= day < 70 + 14
+
+    def test_a_further_fall_on_top_of_a_ticket_is_said_at_once_and_becomes_a_page(self):
+        r = np.random.default_rng(32)
+        days = rates(r, 70, 0.30, 300) + rates(r, 10, 0.22, 300) + rates(r, 14, 0.08, 300)
+        first, further, page = self.severities(days, "refusal_rate")
+        assert first[1:] == further[1:] == ("refusal-fall", "slack")
+        assert first[0] < 80 <= further[0] < 82
+        assert page[1:] == ("refusal-rate", "page")
+
+    @pytest.mark.parametrize("metric", ["support", "sentence_support"])
+    def test_support_that_falls_from_829_to_778_makes_a_ticket(self, metric):
+        r = np.random.default_rng(33)
+        days = scores(r, 70, 0.829, 200, 0.2) + scores(r, 20, 0.778, 200, 0.2)
+        ((day, rule_id, severity),) = self.severities(days, metric)
+        assert (rule_id, severity) == (f"{metric.replace('_', '-')}-fall", "slack")
+        assert 70 <= day < 80
+
+    def test_a_ticket_beside_a_page_takes_nothing_from_the_others(self):
+        """Both directions of refusals had their part of the budget before; a second severity asks for no other."""
+        without = self.RULES.model_copy(update={"rules": [r for r in self.RULES.rules if r.id != "refusal-fall"]})
+        panel = panel_of({ALL: [(500, 0.05, 0.01)]}, self.RULES, "refusal_rate")
+        testable = np.ones(len(panel.streams), bool)
+        fewer, shipped = (make_thresholds(rules, panel)(testable).log_threshold for rules in (without, self.RULES))
+        falls = [stream.direction == "fall" for stream in panel.streams]
+        assert np.array_equal(fewer[:, 2], shipped[:, 2])
+        assert np.isinf(fewer[falls, 1]).all()
+        assert shipped[falls, 1] == pytest.approx(shipped[falls, 2] - np.log(4))

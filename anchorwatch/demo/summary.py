@@ -19,8 +19,15 @@ SHOWS_IN = {
 """Where a kind of drift has to be found."""
 
 SIDE_EFFECTS = {
-    "made_up": ("quality", "grounding", "ground_truth_agreement", "flag_rate", "negative_feedback_rate"),
-    "quality": ("grounding", "ground_truth_agreement", "flag_rate", "negative_feedback_rate", "format_validity"),
+    "made_up": ("quality", "support", "grounding", "ground_truth_agreement", "flag_rate", "negative_feedback_rate"),
+    "quality": (
+        "support",
+        "grounding",
+        "ground_truth_agreement",
+        "flag_rate",
+        "negative_feedback_rate",
+        "format_validity",
+    ),
     "malformed": ("quality", "truncation_rate", "ground_truth_agreement", "flag_rate", "negative_feedback_rate"),
     "refusal": ("quality", "ground_truth_agreement"),
     "injection_success": ("flag_rate", "negative_feedback_rate", "refusal_rate"),

@@ -28,6 +28,9 @@ class Part:
 
 PARTS = {
     "corrected": Part("corrected values: coverage before, across and after a drop; a judge that changes", 20270, 1511),
+    "rules": Part(
+        "rules and the budget: evidence needed, nights until found, false alarms, before and after", 20263, 31
+    ),
     "percentiles": Part("percentiles under shifts of the mix: false alarms and delays, before and after", 20262, 11),
     "change": Part("intervals of a change: coverage at the alarm and on later nights", 20281, 11),
     "alarms": Part("how long false alarms are open, and whether lasting drops stay open", 20291, 7),

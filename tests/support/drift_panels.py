@@ -22,6 +22,7 @@ KINDS = {
     "quality": MetricKind(),
     "error_rate": MetricKind(is_rate=True),
     "hallucination_rate": MetricKind(is_rate=True),
+    "refusal_rate": MetricKind(is_rate=True),
     "cost_per_request": MetricKind(is_relative=True),
     "latency_p95": MetricKind(is_relative=True, quantile=0.95),
 }
