@@ -173,7 +173,9 @@ def _add_evidence(panel: Panel, state: State, days: _Days) -> Floats:
 def _decide(state: State, days: _Days, gauge: Gauge, levels: Levels, is_rate: Bools) -> _Decided:
     """Close, open and raise alarms: evidence and effect have to hold together."""
     change, variance = days.change[:, days.recent], days.variance[:, days.recent]
-    oldest_start = np.where(state.firing, state.first_day, days.today - LONG_TO + 1) - days.recent_start
+    # What came on top of an open alarm's change is not averaged with the smaller change before it.
+    began = np.maximum(state.first_day, state.worse_since)
+    oldest_start = np.where(state.firing, began, days.today - LONG_TO + 1) - days.recent_start
     effect = estimate_effect(change, variance, days.noise, days.sign, oldest_start)
     evidence = log_evidence(state.log_r)
     size = gauge.watched(effect.change, days.sign)[:, None]
