@@ -2,7 +2,8 @@
 
 import re
 
-_NAME = r"(?:[\w.\-]+ ?){1,3}"
+# Bounded, and its words told apart by their space alone: a long line must not be tried in every division.
+_NAME = r"[\w.\-]{1,24}(?: [\w.\-]{1,24}){0,2} ?"
 # A line that opens with a speaker: [DAN], (Developer Mode Output), **Bot**:, Bot:, or "As DAN,".
 _SPEAKER = re.compile(
     rf"^[ \t]*(?:[\[(<*_\"]{{1,3}}[^\])>*_\n\"]{{1,32}}[\])>*_\"]{{1,3}}[ \t]*:?"
