@@ -28,7 +28,7 @@ def ratio_limits(
 
     >>> one = np.ones(1)
     >>> [limit.round(3).tolist() for limit in ratio_limits(2 * one, 1.5 * one, 2.5 * one, one, 0.8 * one, 1.2 * one)]
-    [[1.376], [2.769]]
+    [[1.425], [2.742]]
     """
     product = top * base
     with np.errstate(divide="ignore", invalid="ignore"):
